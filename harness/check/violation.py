@@ -1,0 +1,21 @@
+"""What a check says when something is wrong, and what a whole machine amounts to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken property."""
+
+    kind: str
+    """Stable, for grouping: family and property, such as ``frames.two-owners``."""
+    message: str
+    """One or two sentences for a person, with addresses in hex."""
+    properties: tuple[str, ...] = ()
+    """V1 … V11 of ``docs/invariants.md``."""
+    address: int | None = None
+    """Where to look, if there is one place."""
+    physical: bool = True
+    """Whether ``address`` is physical."""

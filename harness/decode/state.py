@@ -1,0 +1,196 @@
+"""What a memory manager believes, decoded out of guest RAM: plain values, no kernel's names.
+
+Frame numbers are physical addresses divided by 4096. Arrays are numpy, owned (not views of
+guest memory), one element a frame unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+FRAME_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class DecodeFault:
+    """A place where guest memory could not be what its description says it is.
+
+    ``structure`` names the description's entry, ``chain`` the addresses that led there (the last
+    is the culprit); decoding went on behind it.
+    """
+
+    structure: str
+    message: str
+    chain: tuple[int, ...] = ()
+    physical: bool = False
+
+
+@dataclass(frozen=True)
+class ControlRegisters:
+    """What decides how the CPU translates addresses."""
+
+    cr0: int
+    cr3: int
+    cr4: int
+    efer: int = 0
+
+
+MAPPING = np.dtype(
+    [
+        ("virtual", "<u8"),  # first byte
+        ("physical", "<u8"),
+        ("size", "<u8"),  # bytes: one page of this entry's level
+        ("writable", "?"),  # effective: every level agrees
+        ("user", "?"),
+        ("executable", "?"),
+        ("global_", "?"),
+        ("level", "u1"),  # 1 = page table entry
+        ("entry", "<u8"),  # the raw entry
+        ("entry_address", "<u8"),  # physical address of the entry
+    ]
+)
+"""One page as the tables map it; :attr:`PageTables.mappings` is an array of these."""
+
+
+@dataclass(frozen=True)
+class PageTables:
+    """A whole address space."""
+
+    mode: str
+    """``none``, ``32-bit``, ``PAE`` or ``4-level``."""
+    root: int
+    """Physical address of the top table."""
+    mappings: npt.NDArray[np.void]
+    """dtype :data:`MAPPING`, ascending by virtual address; every level's pages together."""
+    tables: npt.NDArray[np.uint64]
+    """Physical addresses of every table reached, root first, each once per reference."""
+    table_virtual: npt.NDArray[np.uint64]
+    """For each of ``tables`` the first virtual address that it translates."""
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A bitmap over frames; ``taken[i]`` is about frame ``first_frame + i``."""
+
+    name: str
+    first_frame: int
+    taken: npt.NDArray[np.bool_]
+    padding_taken: bool
+    """Whether the bits of the last word beyond the last frame all say taken."""
+    storage: tuple[range, ...]
+    """Physical byte ranges of the bitmap itself."""
+    free_count: int | None = None
+    """The kernel's own count of free frames."""
+    gone: bool = False
+    """Handed over: the kernel says that it no longer exists; ``taken`` is empty."""
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """``mem_map``: what the kernel notes about each frame."""
+
+    first_frame: int
+    free: npt.NDArray[np.bool_]
+    """First frame of a free block."""
+    order: npt.NDArray[np.uint8]
+    reserved: npt.NDArray[np.bool_]
+    users: npt.NDArray[np.uint32]
+    zone: npt.NDArray[np.uint8]
+    owners: dict[str, npt.NDArray[np.bool_]]
+    storage: tuple[range, ...]
+
+    def __len__(self) -> int:
+        return len(self.free)
+
+
+@dataclass(frozen=True)
+class FreeList:
+    """The free blocks of one order in one zone, in list order."""
+
+    zone: int
+    order: int
+    frames: npt.NDArray[np.int64]
+    """First frame of each block."""
+    count: int | None = None
+    """The kernel's own count of blocks."""
+
+
+@dataclass(frozen=True)
+class FreeLists:
+    """A frame allocator's free lists."""
+
+    name: str
+    lists: tuple[FreeList, ...]
+    free_frames: dict[int, int] = field(default_factory=dict)
+    """The kernel's own count of free frames, by zone."""
+    managed_frames: dict[int, int] = field(default_factory=dict)
+    merged: bool = True
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
+class HeapBlock:
+    """A block of a heap with a header; addresses virtual."""
+
+    header: int
+    size: int
+    """As the header says, in bytes."""
+    magic_good: bool
+
+
+@dataclass(frozen=True)
+class HeapArea:
+    """A stretch of kernel virtual addresses, free or used."""
+
+    start: int
+    pages: int
+    used: bool
+    block: HeapBlock | None
+    """The block of a used area; None when its header is not mapped."""
+
+
+@dataclass(frozen=True)
+class Heap:
+    """A heap and the virtual areas that it is cut from, in list order."""
+
+    name: str
+    start: int
+    end: int
+    areas: tuple[HeapArea, ...]
+    header_size: int
+    owner: str
+    blocks: int | None = None
+    bytes: int | None = None
+    frames: int | None = None
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Memory that holds the memory manager's own records."""
+
+    name: str
+    storage: tuple[range, ...]
+    """Physical byte ranges."""
+    owner: str | None
+    """The frame table's name for it; None when it was reserved before there was a frame table."""
+
+
+@dataclass(frozen=True)
+class MemoryState:
+    """Everything decoded at one moment of one boot."""
+
+    moment: str
+    registers: ControlRegisters
+    page_tables: PageTables
+    bitmaps: tuple[Bitmap, ...] = ()
+    frame_table: FrameTable | None = None
+    free_lists: tuple[FreeLists, ...] = ()
+    heaps: tuple[Heap, ...] = ()
+    metadata: tuple[Metadata, ...] = ()
+    faults: tuple[DecodeFault, ...] = ()
+    """Faults of structures that could not be decoded at all; each structure has its own too."""

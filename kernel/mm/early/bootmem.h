@@ -1,0 +1,28 @@
+#ifndef MM_EARLY_BOOTMEM_H
+#define MM_EARLY_BOOTMEM_H
+
+#include "lib/types.h"
+
+/* One bit a frame from frame 0 to the end of usable memory; 1 = taken. */
+struct bootmem {
+    uint32_t *bitmap; /* in the direct map */
+    pfn_t frames;     /* bits that mean something; the rest of the last word is 1 */
+    uint32_t free;    /* zero bits */
+};
+
+/* NULL before bootmem_init and after bootmem_free_all; a call then is caught (panic). */
+extern struct bootmem *bootmem;
+
+void bootmem_init(void);
+/*
+ * Direct-map pointers, NULL when there is nothing left. First fit, from DMA_LIMIT up first so that
+ * the scarce DMA zone is left for those who need it, then below.
+ */
+void *bootmem_alloc_page(void);
+void *bootmem_alloc_contiguous(size_t count);
+void bootmem_free_page(void *address);
+void bootmem_free_contiguous(void *address, size_t count);
+/* Hand every free frame to the frame allocator, then the bitmap's own; bootmem is NULL after it. */
+void bootmem_free_all(void);
+
+#endif

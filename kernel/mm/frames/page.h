@@ -1,0 +1,40 @@
+#ifndef MM_FRAMES_PAGE_H
+#define MM_FRAMES_PAGE_H
+
+#include "lib/list.h"
+#include "lib/types.h"
+
+/* What the kernel knows of a frame. An enum, so that debuggers and decoders see the names. */
+enum page_flag {
+    PAGE_RESERVED = 1 << 0, /* never the allocator's: not RAM, image, boot information, metadata */
+    PAGE_FREE = 1 << 1,     /* first frame of a free block, on the free list of its order */
+    PAGE_TABLE = 1 << 2,    /* a page directory or table */
+    PAGE_HEAP = 1 << 3,     /* behind a kmalloc block */
+    PAGE_METADATA = 1 << 4, /* the memory manager's own records */
+    PAGE_HELD = 1 << 5,     /* given to a caller of the frame interface */
+};
+
+enum zone_id {
+    ZONE_DMA,    /* below 16 MiB */
+    ZONE_NORMAL, /* the rest of the direct map */
+    ZONE_HIGH,   /* beyond it: managed, mapped only on demand */
+    ZONE_COUNT,
+};
+
+struct page {
+    struct list_head list; /* links the free block that begins here */
+    uint32_t count;        /* users; 0 = free or inside a free block */
+    uint8_t flags;         /* enum page_flag */
+    uint8_t order;         /* of the free or allocated block that begins here */
+    uint8_t zone;          /* enum zone_id */
+};
+
+/* The flat frame table: one struct page for each frame from 0 to mem_map_frames. */
+extern struct page *mem_map;
+extern pfn_t mem_map_frames;
+
+void mem_map_init(void);
+pfn_t page_to_pfn(const struct page *page);
+struct page *pfn_to_page(pfn_t pfn); /* NULL outside mem_map */
+
+#endif

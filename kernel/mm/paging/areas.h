@@ -1,0 +1,35 @@
+#ifndef MM_PAGING_AREAS_H
+#define MM_PAGING_AREAS_H
+
+#include "lib/list.h"
+#include "lib/types.h"
+
+/*
+ * The kernel's virtual areas: AREAS_START..AREAS_END cut into free and used areas, without gaps,
+ * on one list in address order; neighbours that are both free are joined. First fit.
+ */
+enum area_state { AREA_FREE, AREA_USED };
+
+struct area {
+    struct list_head list;
+    uintptr_t start;
+    uint32_t pages;
+    uint32_t state; /* enum area_state */
+};
+
+/* Areas live in frames of their own (PAGE_METADATA), chained; unused ones wait on spare_areas. */
+struct area_page {
+    struct area_page *next;
+    struct area areas[];
+};
+
+extern struct list_head areas;
+extern struct area_page *area_pages;
+
+void areas_init(void);
+uintptr_t area_alloc(uint32_t pages); /* 0 when there is none */
+/* The used area that begins at this address, or NULL. */
+struct area *area_find(uintptr_t start);
+void area_free(struct area *area);
+
+#endif

@@ -1,0 +1,35 @@
+#ifndef MM_PAGING_PAGING_H
+#define MM_PAGING_PAGING_H
+
+#include "lib/types.h"
+
+/* Intel SDM volume 3, tables 4-4 to 4-6. */
+enum pte_flag {
+    PTE_PRESENT = 1 << 0,
+    PTE_WRITABLE = 1 << 1,
+    PTE_USER = 1 << 2,
+    PTE_ACCESSED = 1 << 5,
+    PTE_DIRTY = 1 << 6,
+    PTE_LARGE = 1 << 7, /* in a directory entry: 4 MiB */
+    PTE_GLOBAL = 1 << 8,
+};
+
+/* The permanent page directory: its frame, and its direct-map address. */
+extern phys_t page_directory_physical;
+extern uint32_t *page_directory;
+
+/* Make all of low memory reachable through the boot page directory. */
+void paging_reach_low_memory(void);
+/* Build the permanent directory and switch to it; give the boot tables back. */
+void paging_init(void);
+
+enum paging_result { PAGING_OK, PAGING_NO_MEMORY, PAGING_OCCUPIED, PAGING_NOT_MAPPED, PAGING_RANGE };
+
+/* One 4 KiB page each, page-aligned addresses; what the direct map and the image own is refused. */
+enum paging_result paging_map(uintptr_t virtual, phys_t physical, uint32_t flags);
+enum paging_result paging_unmap(uintptr_t virtual, phys_t *physical);
+enum paging_result paging_protect(uintptr_t virtual, uint32_t flags);
+/* Any address; follows 4 MiB pages too. flags are those of the entry that maps the page. */
+bool paging_translate(uintptr_t virtual, phys_t *physical, uint32_t *flags);
+
+#endif
