@@ -1,11 +1,17 @@
-"""A kernel as a file on disk: its segments, symbols, source lines and description."""
+"""A kernel as a file on disk: its segments, symbols, source lines, types and description."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from harness.image.description import Description
+from harness.image.lines import LineTable
+from harness.image.symbols import SymbolTable
+from harness.image.types import TypeTable
 
 
 @dataclass(frozen=True)
@@ -14,7 +20,7 @@ class Segment:
 
     physical: int
     virtual: int
-    data: bytes
+    data: bytes = field(repr=False)
     memory_size: int
     writable: bool
     executable: bool
@@ -30,3 +36,57 @@ class KernelImage:
     """Address of the first instruction as the loader jumps to it: physical."""
     segments: tuple[Segment, ...]
     description: Description
+    multiboot_flags: int = 0
+    """Flags of the Multiboot header (Multiboot 0.6.96, section 3.1.2)."""
+    contents: bytes = field(default=b"", repr=False)
+    """The whole file, for its symbols and debug information."""
+
+    @cached_property
+    def _cache_key(self) -> str:
+        # strip and objcopy leave the build id alone, so the contents count as well.
+        return f"{self.build_id}-{zlib.crc32(self.contents):08x}"
+
+    @cached_property
+    def symbol_table(self) -> SymbolTable:
+        """The ELF symbol table."""
+        return SymbolTable.read(self.contents, self._cache_key)
+
+    @cached_property
+    def lines(self) -> LineTable:
+        """Source lines, from DWARF; empty without debug information."""
+        return LineTable.read(self.contents, self._cache_key)
+
+    @cached_property
+    def types(self) -> TypeTable:
+        """C types, enumerators and variables, from DWARF; empty without debug information."""
+        return TypeTable.read(self.contents, self._cache_key, self.symbols)
+
+    @property
+    def symbols(self) -> Mapping[str, int]:
+        """Name of each symbol → its value, a virtual address."""
+        return self.symbol_table.values
+
+    def symbol(self, name: str) -> int:
+        """Return the virtual address of symbol ``name``; raise ``UnknownName``."""
+        return self.symbol_table.address(name)
+
+    def function_at(self, virtual: int) -> tuple[str, int] | None:
+        """Return the function around a virtual address and the offset into it, in bytes."""
+        return self.symbol_table.function_at(virtual)
+
+    def source_line(self, virtual: int) -> tuple[str, int] | None:
+        """Return the source file and line (from 1) of the instruction at a virtual address."""
+        return self.lines.find(virtual)
+
+    def image_range(self) -> range:
+        """Return the physical bytes from the first to the last of the image, .bss included."""
+        start = min((s.physical for s in self.segments), default=0)
+        end = max((s.physical + s.memory_size for s in self.segments), default=0)
+        return range(start, end)
+
+    def physical(self, virtual: int) -> int:
+        """Return where the loader put a virtual address of the image; raise ``LookupError``."""
+        for segment in self.segments:
+            if 0 <= virtual - segment.virtual < segment.memory_size:
+                return virtual - segment.virtual + segment.physical
+        raise LookupError(f"virtual 0x{virtual:x} lies in no segment of {self.path}")

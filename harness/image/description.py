@@ -1,0 +1,312 @@
+"""What the harness knows of one kernel: its ``harness.toml`` as frozen values.
+
+Every table of the file is optional: a kernel without any still boots. Strings called expressions
+are C, evaluated over guest memory with the types of the kernel's DWARF; they stay strings here.
+Attributes have the names of the file's keys (with an underscore behind Python's keywords).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.image.toml_table import DescriptionError, TableReader, read_toml
+
+__all__ = ["Description", "DescriptionError", "bundled_description", "load_description"]
+
+PAGE_SIZE = 4096
+
+
+@dataclass(frozen=True)
+class Build:
+    """How the kernel is built."""
+
+    command: tuple[str, ...]
+    """Arguments; ``{source}``, ``{build}`` and ``{variables}`` are replaced."""
+    image: str
+    """The ELF that the command leaves, relative to the build folder."""
+    variables: tuple[str, ...] = ()
+    """Names of the variables that a user may set."""
+
+
+@dataclass(frozen=True)
+class Boot:
+    """How the kernel may be started."""
+
+    paths: tuple[Literal["direct", "multiboot", "iso"], ...] = ("direct", "multiboot", "iso")
+
+
+@dataclass(frozen=True)
+class Console:
+    """Lines by which the kernel tells how it fares; each pattern is searched in one line."""
+
+    first: re.Pattern[str] | None = None
+    ready: re.Pattern[str] | None = None
+    panic: re.Pattern[str] | None = None
+    """May have a group ``message``."""
+    refused: re.Pattern[str] | None = None
+    """A machine on which the kernel rightly will not work; may have a group ``message``."""
+    end: re.Pattern[str] | None = None
+    """The last line of a panic's report."""
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The command line that the kernel offers on its console."""
+
+    prompt: str
+    request: str
+    """With ``{tag}`` (a decimal number) and ``{command}``."""
+    answer: str
+    """Regular expression with ``{tag}`` and the groups ``status`` and ``rest``."""
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone of physical memory, from the end of the one before it to ``end``, in bytes."""
+
+    name: str
+    end: int
+
+
+@dataclass(frozen=True)
+class LinearMapping:
+    """Pages [``virtual``, ``end``) that map frames 0, 1, 2 … in order."""
+
+    name: str
+    virtual: int
+    end: int
+    frames: tuple[Literal["usable", "image"], ...]
+    writable: bool = True
+    user: bool = False
+    global_: bool = False
+    except_: tuple[tuple[str, str], ...] = ()
+    """[start, end) expressions: virtual addresses left unmapped."""
+
+
+@dataclass(frozen=True)
+class WindowMapping:
+    """Virtual addresses [``virtual``, ``end``) of temporary mappings that own nothing."""
+
+    name: str
+    virtual: int
+    end: int
+
+
+@dataclass(frozen=True)
+class PageTables:
+    """The mappings that the kernel promises once it is ready."""
+
+    linear: tuple[LinearMapping, ...] = ()
+    window: tuple[WindowMapping, ...] = ()
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """An array with one element a frame; all but the first three over an element's members."""
+
+    array: str
+    count: str
+    first_frame: str = "0"
+    free: str | None = None
+    """True in the element of the first frame of a free block …"""
+    order: str | None = None
+    """… of 2 to this many frames."""
+    reserved: str | None = None
+    users: str | None = None
+    zone: str | None = None
+    owners: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Name of an owner of allocated frames → expression that is true for its frames."""
+
+
+@dataclass(frozen=True)
+class FreeLists:
+    """Lists of free blocks, one for each zone and order."""
+
+    name: str
+    head: str
+    """Expression of one list's head, with ``zone`` and ``order`` running."""
+    zones: str = "1"
+    orders: str = "1"
+    style: Literal["circular", "null"] = "circular"
+    nodes: Literal["frame_table", "block"] = "frame_table"
+    """Whose member the link is: the frame table's element, or the free block itself."""
+    link: str | None = None
+    """The member that links; None when the node is the link."""
+    next: str = "next"
+    previous: str | None = None
+    blocks: str | None = None
+    """Counter of one list, in blocks."""
+    frames: str | None = None
+    """Counter of one zone, in free frames."""
+    managed: str | None = None
+    """Counter of one zone, in all frames that the allocator was given."""
+    merged: bool = False
+    """Two free buddies of one order in one zone may not both exist."""
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """One bit a frame, bit 0 of word 0 first."""
+
+    name: str
+    words: str
+    bits: str
+    moment: str = "ready"
+    """``ready`` or a name under ``[moments]``."""
+    first_frame: str = "0"
+    taken: Literal[0, 1] = 1
+    free_count: str | None = None
+    gone: str | None = None
+    """True once the bitmap has been handed over."""
+
+
+@dataclass(frozen=True)
+class Heap:
+    """A kernel virtual area [``start``, ``end``) given out in areas of whole pages."""
+
+    name: str
+    start: str
+    end: str
+    areas: str
+    """Head of a circular list of:"""
+    area: str
+    """C type of an area's record, and its members:"""
+    link: str
+    area_start: str
+    area_pages: str
+    area_used: str
+    next: str = "next"
+    previous: str | None = None
+    header: str | None = None
+    """C type at the start of each used area, and its members:"""
+    size: str | None = None
+    magic: str | None = None
+    blocks: str | None = None
+    frames: str | None = None
+    bytes: str | None = None
+    owner: str | None = None
+    """The frame table's name for this heap's frames."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Frames that hold the memory manager's own records, beyond its static data.
+
+    Either one run of ``length`` bytes at ``start``, or a ``chain`` of single frames.
+    """
+
+    name: str
+    start: str | None = None
+    length: str | None = None
+    chain: str | None = None
+    next: str | None = None
+    reserved: bool = False
+    """Taken before the frame allocator existed."""
+    owner: str | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that a ``harness.toml`` says."""
+
+    name: str = ""
+    build: Build | None = None
+    boot: Boot = field(default_factory=Boot)
+    console: Console = field(default_factory=Console)
+    monitor: Monitor | None = None
+    zones: tuple[Zone, ...] = ()
+    moments: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Name of an instant of the boot → function before whose first instruction it is."""
+    page_tables: PageTables = field(default_factory=PageTables)
+    frame_table: FrameTable | None = None
+    free_lists: tuple[FreeLists, ...] = ()
+    bitmaps: tuple[Bitmap, ...] = ()
+    heaps: tuple[Heap, ...] = ()
+    metadata: tuple[Metadata, ...] = ()
+    path: Path | None = field(default=None, metadata={"toml": False})
+    """Where it was read from."""
+
+    @property
+    def source(self) -> Path | None:
+        """Folder of the description: the kernel's source."""
+        return self.path.parent if self.path else None
+
+    @staticmethod
+    def none() -> Description:
+        """Return the description of a kernel of which nothing is known."""
+        return Description()
+
+
+def bundled_description() -> Path:
+    """Return where the description of the kernel that comes with the harness stands."""
+    return Path(__file__).resolve().parents[2] / "kernel" / "harness.toml"
+
+
+def load_description(path: Path) -> Description:
+    """Read and check ``path``; raise :class:`DescriptionError` with file and line."""
+    document = read_toml(path)
+    reader = TableReader(document)
+    description = reader.read(Description, path=path.resolve())
+    _check_patterns(reader, description)
+    _check_addresses(reader, description)
+    _check_names(reader, description)
+    return description
+
+
+def _check_patterns(reader: TableReader, description: Description) -> None:
+    monitor = description.monitor
+    if monitor is None:
+        return
+    for placeholder in ("{tag}", "{command}"):
+        if placeholder not in monitor.request:
+            raise reader.error(("monitor", "request"), f"needs {placeholder}")
+    if "{tag}" not in monitor.answer:
+        raise reader.error(("monitor", "answer"), "needs {tag}")
+    try:
+        groups = re.compile(monitor.answer.replace("{tag}", "0")).groupindex
+    except re.error as error:
+        message = f"not a regular expression: {error}"
+        raise reader.error(("monitor", "answer"), message) from None
+    if "status" not in groups:
+        raise reader.error(("monitor", "answer"), "needs a group (?P<status>…)")
+
+
+def _check_addresses(reader: TableReader, description: Description) -> None:
+    previous = 0
+    for index, zone in enumerate(description.zones):
+        if zone.end <= previous:
+            where = ("zones", index, "end")
+            raise reader.error(where, f"0x{zone.end:x} does not lie behind 0x{previous:x}")
+        previous = zone.end
+    for kind in ("linear", "window"):
+        for index, mapping in enumerate(getattr(description.page_tables, kind)):
+            if mapping.virtual % PAGE_SIZE or mapping.end % PAGE_SIZE:
+                where = ("page_tables", kind, index, "virtual")
+                raise reader.error(where, "virtual and end must be multiples of 4096")
+            if mapping.virtual >= mapping.end:
+                where = ("page_tables", kind, index, "end")
+                raise reader.error(where, "must be above virtual")
+
+
+def _check_names(reader: TableReader, description: Description) -> None:
+    moments = {"ready", *description.moments}
+    for index, bitmap in enumerate(description.bitmaps):
+        if bitmap.moment not in moments:
+            known = ", ".join(sorted(moments))
+            where = ("bitmaps", index, "moment")
+            raise reader.error(where, f"no moment {bitmap.moment!r}; there are {known}")
+    if "ready" in description.moments:
+        raise reader.error(("moments", "ready"), "this name is taken by [console] ready")
+    for index, area in enumerate(description.metadata):
+        run = area.start is not None and area.length is not None
+        chain = area.chain is not None and area.next is not None
+        if run == chain:
+            raise reader.error(("metadata", index), "needs start and length, or chain and next")
+    if description.frame_table is None:
+        for index, lists in enumerate(description.free_lists):
+            if lists.nodes == "frame_table":
+                raise reader.error(("free_lists", index, "nodes"), "there is no [frame_table]")

@@ -1,0 +1,219 @@
+"""TOML tables as frozen dataclasses, with every complaint at its file and line.
+
+A dataclass is the schema: its fields are the known keys, their annotations the types, their
+defaults what is optional.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+Where = tuple[str | int, ...]
+"""The way to a value: keys, and indices into arrays of tables."""
+
+T = TypeVar("T")
+
+
+class DescriptionError(Exception):
+    """A description file that cannot be used: ``file:line: what is wrong``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TomlDocument:
+    """A parsed file and the line, from 1, of each of its tables and keys."""
+
+    path: Path
+    values: dict[str, Any]
+    lines: Mapping[Where, int]
+
+    def line(self, where: Where) -> int:
+        """Return the line of ``where``, or of the nearest that encloses it."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+
+def read_toml(path: Path) -> TomlDocument:
+    """Parse ``path``; raise :class:`DescriptionError` when it cannot be read or is not TOML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return TomlDocument(path, tomllib.loads(text), _locate(text))
+    except OSError as error:
+        raise DescriptionError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DescriptionError(f"{path}: not UTF-8 text: byte {error.start}") from None
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        where = f"{path}:{line[1]}" if line else str(path)
+        raise DescriptionError(f"{where}: {message}") from None
+
+
+def _locate(text: str) -> dict[Where, int]:
+    """Find the line of each table and key of valid TOML.
+
+    A statement is the shortest run of lines that is TOML by itself, so the parser itself says
+    where one ends.
+    """
+    lines: dict[Where, int] = {}
+    table: Where = ()
+    counts: dict[Where, int] = {}
+    pending: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        pending.append(line)
+        try:
+            statement = tomllib.loads("\n".join(pending))
+        except tomllib.TOMLDecodeError:
+            continue
+        first = number - len(pending) + 1
+        header = pending[0].lstrip().startswith("[")
+        pending = []
+        if header:
+            table = _enter(statement, counts)
+            lines[table] = first
+        elif statement:
+            lines[table + _path(statement)] = first
+    return lines
+
+
+def _path(statement: Any) -> Where:
+    """Return the dotted key of one ``key = value`` statement."""
+    keys: list[str | int] = []
+    while isinstance(statement, dict) and len(statement) == 1:
+        key, statement = next(iter(statement.items()))
+        keys.append(key)
+    return tuple(keys)
+
+
+def _enter(statement: Any, counts: dict[Where, int]) -> Where:
+    """Return the path of the table that a header opens; count elements of arrays of tables."""
+    where: Where = ()
+    while statement:
+        key, statement = next(iter(statement.items()))
+        where = (*where, key)
+        if isinstance(statement, list):
+            counts[where] = counts.get(where, 0) + 1
+            return (*where, counts[where] - 1)
+        if where in counts and statement is not None:
+            where = (*where, counts[where] - 1)
+    return where
+
+
+class TableReader:
+    """Builds dataclasses from one document."""
+
+    def __init__(self, document: TomlDocument) -> None:
+        self._document = document
+
+    def error(self, where: Where, message: str) -> DescriptionError:
+        """Return an error that names the file, the line and the key of ``where``."""
+        name = _name(where)
+        line = self._document.line(where)
+        subject = f"{name}: " if name else ""
+        return DescriptionError(f"{self._document.path}:{line}: {subject}{message}")
+
+    def read(self, schema: type[T], **extra: object) -> T:
+        """Return the whole document as a ``schema``, with the ``extra`` fields set."""
+        return self._table(schema, self._document.values, (), extra)
+
+    def _table(self, schema: type[T], values: Any, where: Where, extra: Mapping[str, object]) -> T:
+        if not isinstance(values, dict):
+            raise self.error(where, "must be a table")
+        hints = typing.get_type_hints(schema)
+        fields = {_key(f): f for f in dataclasses.fields(schema) if f.metadata.get("toml", True)}  # type: ignore[arg-type]
+        self._reject_unknown(values, fields, where)
+        arguments = dict(extra)
+        for key, item in fields.items():
+            if key in values:
+                arguments[item.name] = self._value(hints[item.name], values[key], (*where, key))
+            elif _required(item):
+                raise self.error(where, f"{key} is missing")
+        return schema(**arguments)
+
+    def _reject_unknown(
+        self, values: Mapping[str, Any], known: Mapping[str, Any], where: Where
+    ) -> None:
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+                raise self.error((*where, key), f"unknown key; {hint}")
+
+    def _value(self, hint: Any, value: Any, where: Where) -> Any:
+        origin = typing.get_origin(hint)
+        arguments = typing.get_args(hint)
+        if origin is types.UnionType:
+            return self._value(arguments[0], value, where)
+        if hint is re.Pattern or origin is re.Pattern:
+            return self._pattern(value, where)
+        if origin is typing.Literal:
+            return self._choice(arguments, value, where)
+        if origin is tuple:
+            return self._tuple(arguments, value, where)
+        if origin is Mapping:
+            return self._mapping(arguments[1], value, where)
+        if dataclasses.is_dataclass(hint):
+            return self._table(hint, value, where, {})  # type: ignore[arg-type]
+        return self._scalar(hint, value, where)
+
+    def _scalar(self, hint: type, value: Any, where: Where) -> Any:
+        names = {str: "a string", int: "a non-negative integer", bool: "true or false"}
+        if type(value) is not hint or (hint is int and value < 0):
+            raise self.error(where, f"must be {names[hint]}, not {value!r}")
+        if hint is str and not value:
+            raise self.error(where, "must not be empty")
+        return value
+
+    def _pattern(self, value: Any, where: Where) -> re.Pattern[str]:
+        try:
+            return re.compile(self._scalar(str, value, where))
+        except re.error as error:
+            raise self.error(where, f"not a regular expression: {error}") from None
+
+    def _choice(self, choices: tuple[Any, ...], value: Any, where: Where) -> Any:
+        for choice in choices:
+            if type(value) is type(choice) and value == choice:
+                return value
+        raise self.error(where, f"must be one of {', '.join(map(repr, choices))}, not {value!r}")
+
+    def _tuple(self, hints: tuple[Any, ...], value: Any, where: Where) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise self.error(where, f"must be an array, not {value!r}")
+        if hints[-1] is Ellipsis:
+            hints = hints[:1] * len(value)
+        if len(hints) != len(value):
+            raise self.error(where, f"must have {len(hints)} elements, not {len(value)}")
+        return tuple(
+            self._value(hint, item, (*where, index))
+            for index, (hint, item) in enumerate(zip(hints, value, strict=True))
+        )
+
+    def _mapping(self, hint: Any, value: Any, where: Where) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.error(where, "must be a table")
+        return {key: self._value(hint, item, (*where, key)) for key, item in value.items()}
+
+
+def _key(item: dataclasses.Field[Any]) -> str:
+    """Return a field's key in the file: Python's keywords carry an underscore here only."""
+    return item.name.removesuffix("_")
+
+
+def _required(item: dataclasses.Field[Any]) -> bool:
+    return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+
+
+def _name(where: Where) -> str:
+    """Write a path as people do: ``page_tables.linear[0].end``."""
+    text = ""
+    for part in where:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

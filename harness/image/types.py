@@ -1,0 +1,136 @@
+"""A kernel's C types, enumerators and variables, from its DWARF.
+
+A name is written as in C: ``struct page``, ``enum zone_id``, ``unsigned int``, ``pfn_t``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from construct import Construct
+
+from harness.image.c_type import VOID, CType, Encoding, Kind
+from harness.image.cache import cached
+from harness.image.dwarf_types import extract
+from harness.image.errors import UnknownName, nearest
+from harness.image.layouts import construct_of, dtype_of
+
+
+class TypeTable:
+    """Types by name; see :meth:`read`."""
+
+    def __init__(self, value: Mapping[str, Any], symbols: Mapping[str, int]) -> None:
+        self._nodes: list[Any] = value["nodes"]
+        self._names = {_canonical(name): index for name, index in value["names"].items()}
+        self._enumerators: dict[str, int] = value["enumerators"]
+        self._variables: dict[str, list[int | None]] = value["variables"]
+        self._symbols = symbols
+        self._resolved: dict[int, CType] = {}
+        self._constructs: dict[CType, Construct[Any, Any]] = {}
+        self._dtypes: dict[CType, np.dtype[Any]] = {}
+
+    @staticmethod
+    def read(contents: bytes, key: str, symbols: Mapping[str, int]) -> TypeTable:
+        """Return the types of the ELF file ``contents``, whose cache key is ``key``.
+
+        ``symbols`` gives the addresses of variables that C only declares.
+        """
+        return TypeTable(cached("types", key, lambda: extract(contents)), symbols)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All types that have a name."""
+        return tuple(self._names)
+
+    def lookup(self, name: str) -> CType:
+        """Return the type ``name``; trailing ``*`` make pointers; raise ``UnknownName``."""
+        name = " ".join(name.replace("*", " * ").split())
+        if name.endswith("*"):
+            return self.pointer_to(self.lookup(name[:-1]))
+        if name == "void":
+            return VOID
+        name = _canonical(name)
+        if name not in self._names:
+            kind = "type" if self._names else "debug information (build with -g), so no type"
+            raise UnknownName(kind, name, self._names)
+        return self._type(self._names[name])
+
+    def construct(self, of: str | CType) -> Construct[Any, Any]:
+        """Return a ``construct`` that parses and builds one value of a type."""
+        type_ = self.lookup(of) if isinstance(of, str) else of
+        if type_ not in self._constructs:
+            self._constructs[type_] = construct_of(type_)
+        return self._constructs[type_]
+
+    def dtype(self, of: str | CType) -> np.dtype[Any]:
+        """Return the numpy dtype of the same layout: explicit offsets and item size.
+
+        A bit-field's field is its storage unit: see ``layouts.bits`` for its value.
+        """
+        type_ = self.lookup(of) if isinstance(of, str) else of
+        if type_ not in self._dtypes:
+            self._dtypes[type_] = dtype_of(type_)
+        return self._dtypes[type_]
+
+    def enumerator(self, name: str) -> int | None:
+        """Return the value of enumeration constant ``name``, None when there is none."""
+        return self._enumerators.get(name)
+
+    def variable(self, name: str) -> tuple[int, CType]:
+        """Return virtual address and type of a variable at file scope; raise ``UnknownName``.
+
+        Of two static variables with one name in two files it is the first.
+        """
+        found = self._variables.get(name)
+        if found is None:
+            raise UnknownName("variable", name, self._variables)
+        address, index = found
+        if address is None:
+            address = self._symbols.get(name)
+        if address is None or index is None:
+            raise UnknownName("definition of variable", name, ())
+        return address, self._type(index)
+
+    def nearest(self, name: str) -> str | None:
+        """Return the type, enumerator or variable whose name looks most like ``name``."""
+        return nearest(name, [*self._names, *self._enumerators, *self._variables])
+
+    @staticmethod
+    @cache
+    def pointer_to(type_: CType) -> CType:
+        """Return the type of a pointer to ``type_``."""
+        return CType(Kind.POINTER, "", own_size=4, target_index=0, resolve=lambda index: type_)
+
+    def _type(self, index: int) -> CType:
+        if index not in self._resolved:
+            kind, name, size, encoding, count, target, members = self._nodes[index]
+            self._resolved[index] = CType(
+                Kind(kind),
+                name,
+                size,
+                Encoding(encoding),
+                count,
+                target,
+                tuple(tuple(row) for row in members),
+                self._type,
+            )
+        return self._resolved[index]
+
+
+def _canonical(name: str) -> str:
+    """Return one spelling for all that C11 6.7.2 allows of an integer type's name.
+
+    Compilers differ in what they write into DWARF (``long unsigned int``, ``unsigned long``).
+    """
+    words = name.split()
+    if not words or not _INTEGER_WORDS.issuperset(words):
+        return " ".join(words)
+    if "char" not in words:
+        words = [word for word in words if word not in ("int", "signed")]
+    return " ".join(sorted(words)) or "int"
+
+
+_INTEGER_WORDS = frozenset(["signed", "unsigned", "short", "long", "int", "char"])
