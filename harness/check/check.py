@@ -1,0 +1,72 @@
+"""All checks over one decoded state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.check.bitmaps import check_bitmaps
+from harness.check.blocks import Blocks
+from harness.check.findings import Findings
+from harness.check.frames import check_frame_table
+from harness.check.free_lists import check_free_lists
+from harness.check.heaps import check_heaps
+from harness.check.ledger import build_ledger, check_ledger
+from harness.check.model import Model
+from harness.check.paging import check_paging
+from harness.check.summary import Summary, summarise
+from harness.check.violation import Violation
+from harness.decode.state import DecodeFault, MemoryState
+
+READY = "ready"
+"""The moment at which everything that the description promises must hold."""
+
+
+def check(model: Model, state: MemoryState) -> tuple[Violation, ...]:
+    """Return everything that is wrong with ``state`` on the machine that ``model`` describes."""
+    return examine(model, state)[0]
+
+
+def examine(model: Model, state: MemoryState) -> tuple[tuple[Violation, ...], Summary]:
+    """Return what is wrong, and the figures.
+
+    At moments before ``ready`` only the bitmaps that live then are checked: the other structures
+    are still being built.
+    """
+    model = model.widened(_span(state))
+    everything = Blocks.of(state.free_lists, model.frames)
+    blocks = everything.where(everything.inside)
+    ledger = build_ledger(model, state, blocks)
+    violations = [*_check_faults(state), *check_bitmaps(model, state)]
+    if state.moment == READY:
+        violations += check_ledger(model, ledger)
+        violations += check_frame_table(model, state, blocks, ledger)
+        violations += check_free_lists(model, state, everything)
+        violations += check_paging(model, state, ledger)
+        violations += check_heaps(state)
+    return tuple(violations), summarise(model, ledger, blocks)
+
+
+def _span(state: MemoryState) -> int:
+    table = state.frame_table
+    ends = [bitmap.first_frame + len(bitmap.taken) for bitmap in state.bitmaps]
+    return max([0, *ends, table.first_frame + len(table) if table else 0])
+
+
+def _faults(state: MemoryState) -> Iterable[DecodeFault]:
+    yield from state.faults
+    yield from state.page_tables.faults
+    for allocator in state.free_lists:
+        yield from allocator.faults
+    for heap in state.heaps:
+        yield from heap.faults
+
+
+def _check_faults(state: MemoryState) -> tuple[Violation, ...]:
+    """Guest memory that is not what the description says it is breaks V5 by itself."""
+    findings = Findings("decode")
+    for fault in _faults(state):
+        chain = " -> ".join(f"0x{address:x}" for address in fault.chain)
+        message = f"{fault.structure}: {fault.message}" + (f" (by way of {chain})" if chain else "")
+        culprit = fault.chain[-1] if fault.chain else None
+        findings.add(fault.structure.replace(" ", "-"), message, ("V5",), culprit, fault.physical)
+    return findings.result()

@@ -1,0 +1,88 @@
+"""Gathering violations without drowning in them.
+
+One wrong bound breaks thousands of frames in the same way. A family of checks reports each maximal
+run of frames once, and of each kind a bounded number; the rest is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.check.runs import (
+    FRAME_SIZE,
+    Mask,
+    frames_in_words,
+    is_or_are,
+    pages_in_words,
+    runs,
+)
+from harness.check.violation import Violation
+
+LIMIT = 25
+"""Violations of one kind that are spelled out."""
+
+
+class Findings:
+    """The violations that one family of checks found."""
+
+    def __init__(self, family: str) -> None:
+        self._family = family
+        self._violations: list[Violation] = []
+        self._found: Counter[str] = Counter()
+
+    def add(
+        self,
+        kind: str,
+        message: str,
+        properties: tuple[str, ...],
+        address: int | None = None,
+        physical: bool = True,
+    ) -> None:
+        """Report one violation of ``kind``, which is named within the family."""
+        self._found[kind] += 1
+        if self._found[kind] <= LIMIT:
+            name = f"{self._family}.{kind}"
+            self._violations.append(Violation(name, message, properties, address, physical))
+
+    def add_frames(
+        self, kind: str, mask: Mask, what: str, properties: tuple[str, ...], first: int = 0
+    ) -> None:
+        """Report each run of true elements; element 0 is about frame ``first``.
+
+        ``what`` goes on behind "frame 0x… (physical 0x…) is".
+        """
+        self._add_runs(kind, runs(mask), what, properties, first, physical=True)
+
+    def add_pages(
+        self, kind: str, mask: Mask, what: str, properties: tuple[str, ...], first: int = 0
+    ) -> None:
+        """Report each run of true elements; element 0 is about the virtual page ``first``."""
+        self._add_runs(kind, runs(mask), what, properties, first, physical=False)
+
+    def _add_runs(
+        self,
+        kind: str,
+        rows: npt.NDArray[np.int64],
+        what: str,
+        properties: tuple[str, ...],
+        offset: int,
+        physical: bool,
+    ) -> None:
+        in_words = frames_in_words if physical else pages_in_words
+        for row in rows[:LIMIT]:
+            first, end = offset + int(row[0]), offset + int(row[1])
+            message = f"{in_words(first, end)} {is_or_are(first, end)} {what}"
+            self.add(kind, message, properties, first * FRAME_SIZE, physical)
+        self._found[kind] += max(0, len(rows) - LIMIT)
+
+    def result(self) -> tuple[Violation, ...]:
+        """Return what was reported, with the number of what was left out."""
+        more = (
+            Violation(f"{self._family}.{kind}", f"… and {found - LIMIT} more of this kind")
+            for kind, found in self._found.items()
+            if found > LIMIT
+        )
+        return (*self._violations, *more)

@@ -1,0 +1,165 @@
+"""The frame table: what the kernel notes of each frame, against everything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.check.blocks import Blocks
+from harness.check.findings import Findings
+from harness.check.ledger import Ledger, decoded_owners
+from harness.check.model import ALLOCATABLE, IMAGE, Model
+from harness.check.runs import Mask, outward
+from harness.check.violation import Violation
+from harness.decode.state import FrameTable, MemoryState
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """A frame table with the model's and the lists' view of the same frames."""
+
+    table: FrameTable
+    model: Model
+    state: MemoryState
+    part: slice
+    """The table's frames among the model's."""
+    blocks: Blocks
+    """Free blocks that begin within the table."""
+    findings: Findings
+
+    def notes(self, member: str) -> bool:
+        """Return whether the kernel's frame table has this member of its description."""
+        described = self.model.description.frame_table
+        return described is not None and getattr(described, member) is not None
+
+    def report(self, kind: str, mask: Mask, what: str, *breaks: str) -> None:
+        """Report the frames of a mask over the table's elements."""
+        self.findings.add_frames(kind, mask, what, breaks, self.table.first_frame)
+
+
+def check_frame_table(
+    model: Model, state: MemoryState, blocks: Blocks, ledger: Ledger
+) -> tuple[Violation, ...]:
+    """Report where the frame table contradicts the model, the free lists or the ledger.
+
+    ``blocks`` are the free blocks that lie inside the model's frames.
+    """
+    table = state.frame_table
+    if table is None:
+        return ()
+    end = table.first_frame + len(table)
+    within = (blocks.starts >= table.first_frame) & (blocks.starts < end)
+    findings = Findings("frame-table")
+    part = slice(table.first_frame, end)
+    subject = _Subject(table, model, state, part, blocks.where(within), findings)
+    _check_extent(subject)
+    if state.free_lists and subject.notes("free"):
+        _check_heads(subject)
+    if state.free_lists and subject.notes("order"):
+        _check_orders(subject)
+    if ledger.complete and subject.notes("users"):
+        _check_users(subject, ledger)
+    if subject.notes("zone"):
+        _check_zones(subject)
+    if subject.notes("reserved"):
+        _check_reserved(subject)
+    _check_owners(subject, ledger)
+    return findings.result()
+
+
+def _check_extent(subject: _Subject) -> None:
+    uncovered = subject.model.allocatable
+    uncovered[subject.part] = False
+    what = "usable, but beyond the frame table"
+    subject.findings.add_frames("extent", uncovered, what, ("V3",))
+
+
+def _check_heads(subject: _Subject) -> None:
+    table = subject.table
+    index = subject.blocks.starts - table.first_frame
+    listed = np.zeros(len(table), dtype=np.bool_)
+    listed[index] = True
+    unlisted = table.free & ~listed
+    unmarked = listed & ~table.free
+    subject.report("unlisted", unlisted, "marked as free, but on no free list", "V3", "V5")
+    subject.report("unmarked", unmarked, "on a free list, but not marked as free", "V4", "V5")
+
+
+def _check_orders(subject: _Subject) -> None:
+    table, blocks = subject.table, subject.blocks
+    index = blocks.starts - table.first_frame
+    differs = np.zeros(len(table), dtype=np.bool_)
+    differs[index] = table.order[index] != blocks.orders
+    what = "on a free list of another order than the frame table notes"
+    subject.report("order", differs, what, "V5")
+    lists = [found for allocator in subject.state.free_lists for found in allocator.lists]
+    top = max((found.order for found in lists), default=0)
+    too_high = table.order > top
+    subject.report("order", too_high, f"noted with an order above {top}, the highest", "V5")
+
+
+def _check_users(subject: _Subject, ledger: Ledger) -> None:
+    used = subject.table.users > 0
+    free = ledger.free[subject.part]
+    subject.report("users", used & free, "free, but noted with users", "V4", "V6")
+    subject.report("users", ~used & ~free, "not free, but noted without users", "V3", "V6")
+
+
+def _check_zones(subject: _Subject) -> None:
+    table = subject.table
+    frames = np.arange(table.first_frame, table.first_frame + len(table))
+    right = subject.model.zone_of(frames)
+    if np.array_equal(table.zone, right):
+        return
+    for index, zone in enumerate(subject.model.zones):
+        wrong = (right == index) & (table.zone != index)
+        subject.report("zone", wrong, f"in zone {zone.name}, but noted in another", "V5")
+
+
+def _check_reserved(subject: _Subject) -> None:
+    expected = subject.model.reason[subject.part] != ALLOCATABLE
+    expected |= _boot_time_records(subject)
+    reserved = subject.table.reserved
+    if np.array_equal(reserved, expected):
+        return
+    missing = expected & ~reserved
+    subject.report("reserved", missing, "not marked as reserved, but must be", "V1", "V2")
+    what = "marked as reserved without a reason: lost to the allocator"
+    subject.report("reserved", reserved & ~expected, what, "V3")
+
+
+def _boot_time_records(subject: _Subject) -> Mask:
+    records = np.zeros(subject.model.frames, dtype=np.bool_)
+    for record in subject.state.metadata:
+        if record.owner is None:
+            for storage in record.storage:
+                frames = outward(storage)
+                records[frames.start : frames.stop] = True
+    return records[subject.part]
+
+
+def _check_owners(subject: _Subject, ledger: Ledger) -> None:
+    """Compare marks with what was found; the image's own tables and records need none."""
+    decoded = decoded_owners(subject.state)
+    ours = subject.model.reason[subject.part] != IMAGE
+    ours &= ~_boot_time_records(subject)
+    for name, marked in subject.table.owners.items():
+        if name not in decoded:
+            continue
+        found = _found(ledger, decoded[name], subject.part)
+        if np.array_equal(marked, found):
+            continue
+        strays = marked & ~found & ours
+        what = f"marked as {name}, but nothing decoded uses it as that"
+        subject.report("owner", strays, what, "V3", "V5")
+        unmarked = found & ~marked & ours
+        subject.report("owner", unmarked, f"used as {name}, but not marked as that", "V4", "V5")
+
+
+def _found(ledger: Ledger, names: tuple[str, ...], part: slice) -> npt.NDArray[np.bool_]:
+    found = ledger.owned_by(names[0])
+    for name in names[1:]:
+        found |= ledger.owned_by(name)
+    return found[part]

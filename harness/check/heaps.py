@@ -1,0 +1,121 @@
+"""Heaps with headers, and the virtual areas that they are cut from."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from harness.check.findings import Findings
+from harness.check.pages import ABSENT, heap_range, mapped_pages, page_frames, used_pages
+from harness.check.runs import FRAME_SIZE, frames_in_words
+from harness.check.violation import Violation
+from harness.decode.state import Heap, HeapArea, HeapBlock, MemoryState, PageTables
+
+
+def check_heaps(state: MemoryState) -> tuple[Violation, ...]:
+    """Report areas, headers, mappings and counters of each heap that contradict each other."""
+    findings = Findings("heap")
+    for heap in state.heaps:
+        _check_partition(findings, heap)
+        for area in heap.areas:
+            _check_area(findings, heap, area)
+        _check_mappings(findings, heap, state.page_tables)
+        _check_rights(findings, heap, state.page_tables)
+        _check_counters(findings, heap)
+    return findings.result()
+
+
+def _end(area: HeapArea) -> int:
+    return area.start + area.pages * FRAME_SIZE
+
+
+def _check_partition(findings: Findings, heap: Heap) -> None:
+    """The areas must follow each other from the heap's start to its end without a gap."""
+    position = heap.start
+    for area in heap.areas:
+        if area.start != position:
+            kind = "gap" if area.start > position else "overlap"
+            message = (
+                f"{_named(heap, area)} must begin at virtual 0x{position:x}, "
+                f"where the area before it ends"
+            )
+            breaks = ("V3", "V5") if kind == "gap" else ("V4", "V5")
+            findings.add(kind, message, breaks, area.start, physical=False)
+        position = _end(area)
+    if position != heap.end:
+        message = (
+            f"the areas of {heap.name} end at virtual 0x{position:x}, "
+            f"but its addresses at 0x{heap.end:x}"
+        )
+        findings.add("end", message, ("V3", "V5"), position, physical=False)
+    for before, after in pairwise(heap.areas):
+        if not before.used and not after.used:
+            message = f"{_named(heap, after)} is free and so is the one before it: not joined"
+            findings.add("unmerged", message, ("V5",), after.start, physical=False)
+
+
+def _named(heap: Heap, area: HeapArea) -> str:
+    return f"the area of {heap.name} at virtual 0x{area.start:x} ({area.pages} pages)"
+
+
+def _check_area(findings: Findings, heap: Heap, area: HeapArea) -> None:
+    if area.pages <= 0:
+        message = f"{_named(heap, area)} is empty"
+        findings.add("empty", message, ("V5",), area.start, physical=False)
+    if area.used and area.block is None and heap.header_size:
+        message = f"{_named(heap, area)} is used, but its header is not mapped"
+        findings.add("header", message, ("V5", "V7"), area.start, physical=False)
+    if area.used and area.block is not None:
+        _check_block(findings, heap, area, area.block)
+
+
+def _check_block(findings: Findings, heap: Heap, area: HeapArea, block: HeapBlock) -> None:
+    words = f"the header at virtual 0x{block.header:x} of {_named(heap, area)}"
+    if not block.magic_good:
+        message = f"{words} has a wrong magic number"
+        findings.add("magic", message, ("V5", "V9"), block.header, physical=False)
+        return
+    pages = -(-(block.size + heap.header_size) // FRAME_SIZE)
+    if pages != area.pages or block.size == 0:
+        message = f"{words} says {block.size} bytes, which with the header take {pages} pages"
+        findings.add("size", message, ("V5", "V9"), block.header, physical=False)
+
+
+def _check_mappings(findings: Findings, heap: Heap, tables: PageTables) -> None:
+    used, frames = used_pages(heap), page_frames(heap, tables)
+    mapped, first = frames != ABSENT, heap_range(heap).start
+    what = f"in a used area of {heap.name}, but not mapped"
+    findings.add_pages("unmapped", used & ~mapped, what, ("V7",), first)
+    what = f"in no used area of {heap.name}, but mapped"
+    findings.add_pages("mapped-free", mapped & ~used, what, ("V3", "V7"), first)
+    once, counts = np.unique(frames[mapped], return_counts=True)
+    for frame in once[counts > 1].tolist():
+        pages = (np.flatnonzero(frames == frame) + first) * FRAME_SIZE
+        message = (
+            f"{frames_in_words(frame, frame + 1)} is behind {len(pages)} pages of {heap.name}: "
+            f"virtual 0x{pages[0]:x} and 0x{pages[1]:x}"
+        )
+        findings.add("shared-frame", message, ("V4",), frame * FRAME_SIZE)
+
+
+def _check_rights(findings: Findings, heap: Heap, tables: PageTables) -> None:
+    pages = mapped_pages(tables, heap_range(heap))
+    writable = pages.entries["writable"][pages.mapping]
+    read_only = np.zeros(len(heap_range(heap)), dtype=np.bool_)
+    read_only[pages.page[~writable]] = True
+    first = heap_range(heap).start
+    findings.add_pages("read-only", read_only, f"{heap.name}'s, but read-only", ("V7",), first)
+
+
+def _check_counters(findings: Findings, heap: Heap) -> None:
+    used = [area for area in heap.areas if area.used]
+    counted = (
+        ("blocks", heap.blocks, len(used)),
+        ("bytes", heap.bytes, sum(area.block.size for area in used if area.block)),
+        ("frames", heap.frames, sum(area.pages for area in used)),
+    )
+    for name, count, right in counted:
+        if count is not None and count != right:
+            message = f"{heap.name} counts {count} live {name}, but there are {right}"
+            findings.add("counter", message, ("V6",))

@@ -1,0 +1,170 @@
+"""The frame ledger: who owns each frame of RAM, by everything that was decoded.
+
+Each frame must have exactly one owner, and one that the model allows. Owners are bits of one word
+a frame, so that a forgotten reservation, a double free and an aliased page table are one question:
+is exactly one bit set?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.check.blocks import Blocks
+from harness.check.findings import Findings
+from harness.check.model import ALLOCATABLE, IMAGE, NOT_USABLE, Model
+from harness.check.pages import heap_frames
+from harness.check.runs import FRAME_SIZE, frames_in_words, is_or_are, outward, runs_by_key
+from harness.check.violation import Violation
+from harness.decode.state import MemoryState
+
+RESERVED = "reserved"
+"""The model forbids handing the frame out; :attr:`Model.reason` says why."""
+FREE = "free"
+PAGE_TABLE = "page table"
+"""Also the name under which a description marks page tables in its frame table."""
+
+_MODEL_WORD = 32
+"""Bits of a key that hold the owners; the model's reason stands above them."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Owners of frames: bit ``names.index(name)`` of ``owners[frame]``."""
+
+    names: tuple[str, ...]
+    owners: npt.NDArray[np.uint32]
+    recorded: frozenset[str]
+    """Owners that only the frame table knows, such as callers of the frame interface."""
+    complete: bool
+    """Whether the state tells every owner, so that a frame without one is lost."""
+
+    def owned_by(self, name: str) -> npt.NDArray[np.bool_]:
+        """Return the frames that ``name`` owns."""
+        if name not in self.names:
+            return np.zeros(len(self.owners), dtype=np.bool_)
+        return (self.owners >> np.uint32(self.names.index(name)) & np.uint32(1)).astype(np.bool_)
+
+    @property
+    def free(self) -> npt.NDArray[np.bool_]:
+        """The frames that some allocator says are free."""
+        return self.owned_by(FREE)
+
+
+class _Builder:
+    """Collects owners; what is part of the kernel's image may lie inside it."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.names = [RESERVED]
+        self.owners = (model.reason != ALLOCATABLE).astype(np.uint32)
+
+    def _bit(self, name: str) -> np.uint32:
+        if name not in self.names:
+            self.names.append(name)
+        return np.uint32(1) << np.uint32(self.names.index(name))
+
+    def paint(self, name: str, mask: npt.NDArray[np.bool_]) -> None:
+        """Give the frames of a mask (from frame 0) to ``name``."""
+        self.owners[: len(mask)] |= mask * self._bit(name)
+
+    def give(self, name: str, frames: npt.NDArray[np.int64]) -> None:
+        """Give the listed frames to ``name``."""
+        if len(frames):
+            known = frames[(frames >= 0) & (frames < len(self.owners))]
+            self.owners[known] |= self._bit(name)
+
+    def give_record(self, name: str, storage: tuple[range, ...]) -> None:
+        """Give byte ranges to ``name``, except where they are part of the kernel's image."""
+        for byte_range in storage:
+            frames = outward(byte_range)
+            self.give(name, self.outside_image(np.arange(frames.start, frames.stop)))
+
+    def outside_image(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the frames that are not the image's."""
+        image = self._model.image
+        return frames[(frames < image.start) | (frames >= image.stop)]
+
+
+def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
+    """Return who owns each of ``model``'s frames; ``blocks`` are the free blocks inside it."""
+    builder = _Builder(model)
+    if len(blocks.starts):
+        builder.paint(FREE, blocks.cover() > 0)
+    for bitmap in state.bitmaps:
+        if not bitmap.gone:
+            free = np.flatnonzero(~bitmap.taken) + bitmap.first_frame
+            builder.give(FREE, free)
+            builder.give_record(f"bitmap {bitmap.name}", bitmap.storage)
+    tables = (state.page_tables.tables // FRAME_SIZE).astype(np.int64)
+    builder.give(PAGE_TABLE, builder.outside_image(tables))
+    for heap in state.heaps:
+        builder.give(f"heap {heap.name}", heap_frames(heap, state.page_tables))
+    for record in state.metadata:
+        builder.give_record(f"metadata {record.name}", record.storage)
+    recorded = _give_recorded(builder, state)
+    return Ledger(tuple(builder.names), builder.owners, recorded, _is_complete(state))
+
+
+def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
+    """Return the frame table's owner names that decoded structures account for.
+
+    Each comes with the names of those structures in the ledger.
+    """
+    names: dict[str, tuple[str, ...]] = {PAGE_TABLE: (PAGE_TABLE,)}
+    for heap in state.heaps:
+        names[heap.owner] = (*names.get(heap.owner, ()), f"heap {heap.name}")
+    for record in state.metadata:
+        if record.owner is not None:
+            names[record.owner] = (*names.get(record.owner, ()), f"metadata {record.name}")
+    return names
+
+
+def _give_recorded(builder: _Builder, state: MemoryState) -> frozenset[str]:
+    table = state.frame_table
+    if table is None:
+        return frozenset()
+    recorded = [name for name in table.owners if name not in decoded_owners(state)]
+    for name in recorded:
+        builder.give(name, np.flatnonzero(table.owners[name]) + table.first_frame)
+    return frozenset(recorded)
+
+
+def _is_complete(state: MemoryState) -> bool:
+    return state.frame_table is not None and bool(state.frame_table.owners)
+
+
+def check_ledger(model: Model, ledger: Ledger) -> tuple[Violation, ...]:
+    """Report frames with two owners, with none, and with one that the model forbids."""
+    findings = Findings("frames")
+    owners = ledger.owners
+    crowded = (owners & (owners - np.uint32(1))) != 0
+    keys = owners.astype(np.uint64) | model.reason.astype(np.uint64) << np.uint64(_MODEL_WORD)
+    for first, end, key in runs_by_key(crowded, keys):
+        _report_owners(findings, model, ledger, first, end, key)
+    if ledger.complete:
+        findings.add_frames("leaked", owners == 0, "neither free nor owned by anybody", ("V3",))
+    return findings.result()
+
+
+def _report_owners(
+    findings: Findings, model: Model, ledger: Ledger, first: int, end: int, key: int
+) -> None:
+    names = [name for bit, name in enumerate(ledger.names) if key >> bit & 1]
+    reason = key >> _MODEL_WORD
+    words = f"{frames_in_words(first, end)} {is_or_are(first, end)}"
+    address = first * FRAME_SIZE
+    if RESERVED not in names:
+        message = f"{words} owned by both {' and '.join(names)}"
+        findings.add("two-owners", message, ("V4",), address)
+        return
+    others = [name for name in names if name != RESERVED]
+    kind = "free-reserved" if FREE in others else "owned-reserved"
+    breaks = ("V1",) if reason == NOT_USABLE else ("V2", "V4")
+    verb = "is" if reason == NOT_USABLE else "belongs to"
+    if reason not in (NOT_USABLE, IMAGE):
+        verb = "is" if model.reasons[reason].startswith("frame 0") else "holds"
+    said = " and ".join(f"owned by {name}" if name != FREE else FREE for name in others)
+    findings.add(kind, f"{words} {said}, but {verb} {model.reasons[reason]}", breaks, address)

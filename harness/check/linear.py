@@ -1,0 +1,107 @@
+"""What the kernel's linear maps must look like, page by page.
+
+A linear map has one virtual page for each frame, in order. It must map exactly the frames of the
+sets that the description names, without its exceptions, with the rights of the ELF's segments
+where the image lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.check.addresses import evaluate, pages_of
+from harness.check.runs import outward
+from harness.image.description import LinearMapping
+from harness.image.kernel_image import KernelImage, Segment
+
+PRESENT = 1
+WRITABLE = 2
+USER = 4
+GLOBAL = 8
+WRONG_FRAME = 16
+
+PageCodes = npt.NDArray[np.uint8]
+"""One element a page: a sum of the constants above."""
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """One linear map of the description, its addresses worked out. Page numbers are virtual."""
+
+    name: str
+    pages: range
+    sets: tuple[str, ...]
+    writable: bool
+    user: bool
+    global_: bool
+    read_only: tuple[range, ...]
+    """Pages of the image's segments that may not be written."""
+    writable_image: tuple[range, ...]
+    """Pages of its writable segments; they win over a read-only one on the same page."""
+    exceptions: tuple[tuple[str, range], ...]
+    """Pages that are left out, with how the description names their start."""
+
+    def expected(self, usable: npt.NDArray[np.bool_], image: range, global_on: bool) -> PageCodes:
+        """Return what each page must be; ``global_on`` is CR4.PGE."""
+        codes = np.zeros(len(self.pages), dtype=np.uint8)
+        value = self._rights(global_on)
+        if "usable" in self.sets:
+            known = usable[: len(codes)]
+            codes[: len(known)][known] = value
+        if "image" in self.sets:
+            codes[image.start : image.stop] = value
+        self._set_writable(codes, self.read_only, False)
+        self._set_writable(codes, self.writable_image, True)
+        for _, pages in self.exceptions:
+            codes[self._within(pages)] = 0
+        return codes
+
+    def _rights(self, global_on: bool) -> int:
+        rights = PRESENT | (WRITABLE if self.writable else 0) | (USER if self.user else 0)
+        return rights | (GLOBAL if self.global_ and global_on else 0)
+
+    def _set_writable(self, codes: PageCodes, ranges: tuple[range, ...], on: bool) -> None:
+        for pages in ranges:
+            part = codes[self._within(pages)]
+            present = (part & PRESENT) != 0
+            part[present] = (part[present] & ~np.uint8(WRITABLE)) | (WRITABLE if on else 0)
+
+    def _within(self, pages: range) -> slice:
+        first = max(pages.start, self.pages.start) - self.pages.start
+        return slice(first, max(first, pages.stop - self.pages.start))
+
+
+def linear_maps(kernel: KernelImage) -> tuple[LinearMap, ...]:
+    """Return the linear maps that ``kernel``'s description promises."""
+    described = kernel.description.page_tables.linear
+    return tuple(_linear_map(kernel, mapping) for mapping in described)
+
+
+def _linear_map(kernel: KernelImage, mapping: LinearMapping) -> LinearMap:
+    segments = [part for part in kernel.segments if _lies_in(part, mapping)]
+    return LinearMap(
+        name=mapping.name,
+        pages=pages_of(mapping.virtual, mapping.end),
+        sets=mapping.frames,
+        writable=mapping.writable,
+        user=mapping.user,
+        global_=mapping.global_,
+        read_only=tuple(_pages(part) for part in segments if not part.writable),
+        writable_image=tuple(_pages(part) for part in segments if part.writable),
+        exceptions=tuple(
+            (start, pages_of(evaluate(start, kernel.symbol), evaluate(end, kernel.symbol)))
+            for start, end in mapping.except_
+        ),
+    )
+
+
+def _lies_in(segment: Segment, mapping: LinearMapping) -> bool:
+    inside = mapping.virtual <= segment.virtual < mapping.end
+    return inside and segment.virtual - mapping.virtual == segment.physical
+
+
+def _pages(segment: Segment) -> range:
+    return outward(range(segment.virtual, segment.virtual + segment.memory_size))

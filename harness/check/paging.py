@@ -1,0 +1,204 @@
+"""Page tables: what is mapped must be exactly what the kernel promised, rights included."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.check.findings import Findings
+from harness.check.ledger import FREE, Ledger
+from harness.check.linear import (
+    GLOBAL,
+    PRESENT,
+    USER,
+    WRITABLE,
+    WRONG_FRAME,
+    LinearMap,
+    PageCodes,
+)
+from harness.check.model import Model
+from harness.check.pages import heap_range, mapped_pages
+from harness.check.runs import FRAME_SIZE, Mask, outward
+from harness.check.violation import Violation
+from harness.decode.state import ControlRegisters, MemoryState, PageTables
+
+CR0_WP = 1 << 16
+"""Supervisor writes obey read-only pages: SDM volume 3, section 2.5."""
+CR0_PG = 1 << 31
+CR4_PGE = 1 << 7
+"""Global pages: SDM volume 3, sections 2.5 and 4.10.2.4."""
+ENTRY_GLOBAL = 1 << 8
+"""The G bit of an entry that maps a page: SDM volume 3, tables 4-4 and 4-6."""
+
+
+def check_paging(model: Model, state: MemoryState, ledger: Ledger) -> tuple[Violation, ...]:
+    """Report where the page walk differs from what ``model``'s description promises."""
+    findings = Findings("paging")
+    if model.linear:
+        _check_registers(findings, state)
+    _check_sharing(findings, state.page_tables)
+    global_on = bool(state.registers.cr4 & CR4_PGE)
+    for linear in model.linear:
+        _check_linear(findings, model, linear, state.page_tables, global_on)
+    if model.linear:
+        _check_elsewhere(findings, model, state, ledger)
+    return findings.result()
+
+
+def _check_registers(findings: Findings, state: MemoryState) -> None:
+    registers: ControlRegisters = state.registers
+    if not registers.cr0 & CR0_PG:
+        findings.add("off", "CR0.PG is clear: paging is off", ("V8",))
+    if not registers.cr0 & CR0_WP:
+        message = "CR0.WP is clear: the kernel can write to its own read-only pages"
+        findings.add("write-protect", message, ("V8",))
+    entries = state.page_tables.mappings["entry"]
+    if not registers.cr4 & CR4_PGE and (entries & np.uint64(ENTRY_GLOBAL)).any():
+        message = "entries are marked as global, but CR4.PGE is clear: they are not"
+        findings.add("global-off", message, ("V8",))
+
+
+def _check_sharing(findings: Findings, tables: PageTables) -> None:
+    """A table that two entries point to shows its pages twice; the root may map itself."""
+    reached = tables.tables[tables.tables != tables.root]
+    once, counts = np.unique(reached, return_counts=True)
+    for table in once[counts > 1].tolist():
+        places = tables.table_virtual[tables.tables == table].tolist()
+        message = (
+            f"the table at physical 0x{table:x} is reached more than once: "
+            f"for virtual 0x{places[0]:x} and 0x{places[1]:x}"
+        )
+        findings.add("shared-table", message, ("V4", "V7"), table)
+
+
+def _check_linear(
+    findings: Findings, model: Model, linear: LinearMap, tables: PageTables, global_on: bool
+) -> None:
+    expected = linear.expected(model.usable, model.image, global_on)
+    found = _found(linear, tables)
+    if np.array_equal(expected, found):
+        return
+    _check_presence(findings, linear, expected, found)
+    both = (expected & found & PRESENT).astype(np.bool_)
+    first = linear.pages.start
+    wrong = both & ((found & WRONG_FRAME) != 0)
+    what = f"mapped to another frame than the {linear.name} promises"
+    findings.add_pages("wrong-frame", wrong, what, ("V7",), first)
+    for bit, kind, words in (
+        (WRITABLE, "writable", "writable"),
+        (USER, "user", "accessible to user programs"),
+        (GLOBAL, "global", "global"),
+    ):
+        _check_right(
+            findings, linear, (both, expected & np.uint8(bit), found & np.uint8(bit)), kind, words
+        )
+
+
+def _check_presence(
+    findings: Findings, linear: LinearMap, expected: PageCodes, found: PageCodes
+) -> None:
+    must, are = (expected & PRESENT) != 0, (found & PRESENT) != 0
+    first = linear.pages.start
+    what = f"not mapped, but belongs to the {linear.name}"
+    findings.add_pages("missing", must & ~are, what, ("V7",), first)
+    extra = are & ~must
+    for name, pages in linear.exceptions:
+        part = slice(pages.start - first, pages.stop - first)
+        what = f"mapped, but must be left out of the {linear.name} ({name})"
+        findings.add_pages("guard", extra[part], what, ("V7",), pages.start)
+        extra[part] = False
+    what = f"mapped in the {linear.name}, but its frame is neither {' nor '.join(linear.sets)}"
+    findings.add_pages("extra", extra, what, ("V1", "V7"), first)
+
+
+def _check_right(
+    findings: Findings,
+    linear: LinearMap,
+    codes: tuple[Mask, PageCodes, PageCodes],
+    kind: str,
+    words: str,
+) -> None:
+    both, expected, found = codes
+    too_much = both & (found > expected)
+    too_little = both & (found < expected)
+    first = linear.pages.start
+    findings.add_pages(kind, too_much, f"{words}, but must not be", ("V7",), first)
+    findings.add_pages(f"not-{kind}", too_little, f"not {words}, but must be", ("V7",), first)
+
+
+def _found(linear: LinearMap, tables: PageTables) -> PageCodes:
+    """Return what each page of a linear map is by the walk."""
+    codes = np.zeros(len(linear.pages), dtype=np.uint8)
+    pages = mapped_pages(tables, linear.pages)
+    rights = _rights(pages.entries)[pages.mapping]
+    rights[pages.frame != pages.page] |= WRONG_FRAME
+    codes[pages.page] = rights
+    return codes
+
+
+def _rights(entries: npt.NDArray[np.void]) -> PageCodes:
+    rights = np.full(len(entries), PRESENT, dtype=np.uint8)
+    for field, bit in (("writable", WRITABLE), ("user", USER), ("global_", GLOBAL)):
+        rights |= entries[field] * np.uint8(bit)
+    return rights
+
+
+def _check_elsewhere(findings: Findings, model: Model, state: MemoryState, ledger: Ledger) -> None:
+    """Check what lies outside linear maps: windows may hold anything, the rest must be known."""
+    mappings = state.page_tables.mappings
+    page = (mappings["virtual"] // FRAME_SIZE).astype(np.int64)
+    outside = np.ones(len(mappings), dtype=np.bool_)
+    for linear in model.linear:
+        outside &= (page < linear.pages.start) | (page >= linear.pages.stop)
+    others, page = mappings[outside], page[outside]
+    border = min(linear.pages.start for linear in model.linear)
+    _check_user_half(findings, others[page < border], ledger)
+    _check_kernel_half(findings, model, state, others[page >= border])
+
+
+def _check_kernel_half(
+    findings: Findings, model: Model, state: MemoryState, others: npt.NDArray[np.void]
+) -> None:
+    windows = [
+        outward(range(window.virtual, window.end))
+        for window in model.description.page_tables.window
+    ]
+    known = [*windows, *(heap_range(heap) for heap in state.heaps)]
+    page = (others["virtual"] // FRAME_SIZE).astype(np.int64)
+    stray = np.ones(len(others), dtype=np.bool_)
+    for pages in known:
+        stray &= (page < pages.start) | (page >= pages.stop)
+    what = "mapped, but nothing is promised to be there"
+    _report(findings, "stray", others[stray], what, "V7")
+    what = "the kernel's, but accessible to user programs"
+    _report(findings, "user", others[others["user"]], what, "V7")
+
+
+def _check_user_half(findings: Findings, others: npt.NDArray[np.void], ledger: Ledger) -> None:
+    """Below the kernel only frames may be mapped that somebody took for that purpose."""
+    frames = (others["physical"] // FRAME_SIZE).astype(np.int64)
+    held = np.zeros(len(others), dtype=np.bool_)
+    known = frames < len(ledger.owners)
+    for name in ledger.recorded:
+        held[known] |= ledger.owned_by(name)[frames[known]]
+    free = np.zeros(len(others), dtype=np.bool_)
+    free[known] = ledger.owned_by(FREE)[frames[known]]
+    what = "mapped below the kernel to a frame that is free"
+    _report(findings, "maps-free", others[free], what, "V4", "V7")
+    what = "mapped below the kernel, but its frame was not given to anybody"
+    _report(findings, "user-half", others[~free & ~held], what, "V7")
+
+
+def _report(
+    findings: Findings, kind: str, entries: npt.NDArray[np.void], what: str, *breaks: str
+) -> None:
+    """Report runs of mappings that follow each other in virtual addresses."""
+    if not len(entries):
+        return
+    start = (entries["virtual"] // FRAME_SIZE).astype(np.int64)
+    end = start + (entries["size"] // FRAME_SIZE).astype(np.int64)
+    heads = np.concatenate(([True], start[1:] != end[:-1]))
+    tails = np.concatenate((heads[1:], [True]))
+    for first, last in zip(start[heads].tolist(), end[tails].tolist(), strict=True):
+        one = np.ones(last - first, dtype=np.bool_)
+        findings.add_pages(kind, one, what, breaks, first)

@@ -1,0 +1,67 @@
+"""The figures of a machine for a table: usable, free, and who holds the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.check.blocks import Blocks
+from harness.check.ledger import FREE, RESERVED, Ledger
+from harness.check.model import FRAME_ZERO, IMAGE, Model
+from harness.check.runs import FRAME_SIZE, runs
+
+NOBODY = "nobody"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Usable memory and what became of it."""
+
+    usable_bytes: int
+    free_bytes: int
+    largest_free_block: int
+    """In bytes."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """Owner → usable frames that are not free because of it, most first."""
+
+
+def summarise(model: Model, ledger: Ledger, blocks: Blocks) -> Summary:
+    """Return the figures of a state; each usable frame counts once, for its first owner."""
+    free = ledger.free & model.usable
+    return Summary(
+        usable_bytes=int(np.count_nonzero(model.usable)) * FRAME_SIZE,
+        free_bytes=int(np.count_nonzero(free)) * FRAME_SIZE,
+        largest_free_block=_largest(ledger, blocks) * FRAME_SIZE,
+        lost=_lost(model, ledger),
+    )
+
+
+def _largest(ledger: Ledger, blocks: Blocks) -> int:
+    if len(blocks.orders):
+        return 1 << int(blocks.orders.max())
+    found = runs(ledger.owned_by(FREE))
+    return int((found[:, 1] - found[:, 0]).max(initial=0))
+
+
+def _lost(model: Model, ledger: Ledger) -> dict[str, int]:
+    owned = model.usable & ~ledger.free
+    lowest = ledger.owners & (~ledger.owners + np.uint32(1))
+    lost = {
+        name: int(np.count_nonzero(owned & (lowest == 1 << bit)))
+        for bit, name in enumerate(ledger.names)
+        if name not in (RESERVED, FREE)
+    }
+    lost |= _reserved(model, owned)
+    lost[NOBODY if ledger.complete else "unknown"] = int(np.count_nonzero(owned & (lowest == 0)))
+    most_first = sorted(lost.items(), key=lambda item: -item[1])
+    return {name: count for name, count in most_first if count}
+
+
+def _reserved(model: Model, owned: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> dict[str, int]:
+    counts = np.bincount(model.reason[owned], minlength=len(model.reasons)).tolist()
+    return {
+        "frame 0": counts[FRAME_ZERO],
+        "kernel image": counts[IMAGE],
+        "boot information": sum(counts[IMAGE + 1 :]),
+    }
