@@ -54,15 +54,18 @@ class CType:
     count: int | None = None
     """Elements of an array; None for a flexible one."""
     target_index: int | None = field(default=None, repr=False)
-    member_rows: tuple[tuple[str, int, int, int | None, int | None], ...] = field(
+    member_rows: tuple[tuple[str, int, int | None, int | None, int | None], ...] = field(
         default=(), repr=False
     )
-    resolve: Resolver = field(default=lambda index: VOID, repr=False)
+    resolve: Resolver | None = field(default=None, repr=False)
 
     @cached_property
     def target(self) -> CType:
         """What a pointer points to, an array consists of, a typedef stands for."""
-        return VOID if self.target_index is None else self.resolve(self.target_index)
+        return self._resolved(self.target_index)
+
+    def _resolved(self, index: int | None) -> CType:
+        return VOID if index is None or self.resolve is None else self.resolve(index)
 
     @cached_property
     def stripped(self) -> CType:
@@ -87,7 +90,7 @@ class CType:
     def members(self) -> tuple[Member, ...]:
         """Members of a struct or union as declared; anonymous ones have the name ""."""
         return tuple(
-            Member(name, offset, self.resolve(index), position, bits)
+            Member(name, offset, self.stripped._resolved(index), position, bits)
             for name, offset, index, position, bits in self.stripped.member_rows
         )
 

@@ -55,7 +55,7 @@ def _store(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(_digest(payload) + b"\n" + payload)
         Path(temporary).replace(path)
     except OSError:

@@ -13,9 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from harness.image.toml_table import DescriptionError, TableReader, read_toml
+from harness.image.toml_table import DescriptionError, TableReader, Where, read_toml
 
-__all__ = ["Description", "DescriptionError", "bundled_description", "load_description"]
+__all__ = [
+    "Description",
+    "DescriptionError",
+    "bundled_description",
+    "bundled_path",
+    "load_description",
+]
 
 PAGE_SIZE = 4096
 
@@ -241,9 +247,14 @@ class Description:
         return Description()
 
 
-def bundled_description() -> Path:
+def bundled_path() -> Path:
     """Return where the description of the kernel that comes with the harness stands."""
     return Path(__file__).resolve().parents[2] / "kernel" / "harness.toml"
+
+
+def bundled_description() -> Description:
+    """Read the description of the kernel that comes with the harness."""
+    return load_description(bundled_path())
 
 
 def load_description(path: Path) -> Description:
@@ -276,6 +287,7 @@ def _check_patterns(reader: TableReader, description: Description) -> None:
 
 
 def _check_addresses(reader: TableReader, description: Description) -> None:
+    where: Where
     previous = 0
     for index, zone in enumerate(description.zones):
         if zone.end <= previous:
@@ -293,6 +305,7 @@ def _check_addresses(reader: TableReader, description: Description) -> None:
 
 
 def _check_names(reader: TableReader, description: Description) -> None:
+    where: Where
     moments = {"ready", *description.moments}
     for index, bitmap in enumerate(description.bitmaps):
         if bitmap.moment not in moments:

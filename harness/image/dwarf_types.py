@@ -71,12 +71,14 @@ class _Collector:
 
     def _named(self, die: Any) -> None:
         index = self._index(die)
+        if index is None:
+            return
         self._drain()
         kind, name = self.nodes[index][:2]
         if name and kind not in ("declared", "pointer", "array", "function"):
             self.names.setdefault(name, index)
 
-    def _index(self, die: Any | None) -> int | None | Any:
+    def _index(self, die: Any | None) -> int | None:
         """Return the node of a type DIE, to be filled later; None for void."""
         while die is not None and die.tag in _QUALIFIERS:
             die = _referred(die)
@@ -150,9 +152,9 @@ class _Collector:
         name, address = _name(declaration), _address(dwarf, unit, die)
         source = die if "DW_AT_type" in die.attributes else declaration
         index = self._index(_referred(source))
-        if name and (name not in self.variables or self.variables[name][0] is None):
-            if address is not None or name not in self.variables:
-                self.variables[name] = [address, index]
+        known = self.variables.get(name)
+        if name and (known is None or (known[0] is None and address is not None)):
+            self.variables[name] = [address, index]
 
 
 def _attribute(die: Any, name: str, default: int) -> int:

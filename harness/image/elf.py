@@ -21,6 +21,8 @@ from harness.image.description import Description
 from harness.image.errors import ImageError
 from harness.image.kernel_image import KernelImage, Segment
 
+__all__ = ["ImageError", "KernelImage", "find_multiboot_flags", "load_kernel", "physical_entry"]
+
 HEADER_MAGIC = 0x1BADB002
 """Multiboot, section 3.1.2."""
 HEADER_SEARCH = 8192
@@ -106,7 +108,8 @@ class _Elf:
 
     def _parse(self, layout: Struct, offset: int, what: str) -> Container:
         try:
-            return struct_parse(layout, self._stream, offset)
+            container: Container = struct_parse(layout, self._stream, offset)
+            return container
         except ELFParseError:
             raise ImageError(f"truncated: {what} ends beyond the file") from None
 

@@ -10,7 +10,7 @@ class ImageError(Exception):
     """A file that is no kernel that can be booted; the message names the file and the reason."""
 
 
-class BuildError(ImageError):
+class BuildError(Exception):
     """A kernel that could not be built; the message quotes the command and its last output."""
 
 

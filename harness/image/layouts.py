@@ -154,7 +154,7 @@ def bits(storage: npt.NDArray[Any], member: Member) -> npt.NDArray[Any]:
     width = member.bit_size or 0
     units = storage.astype(np.uint64) if storage.dtype.kind == "u" else storage
     if member.storage[1] not in _NUMPY_INTEGERS:
-        weights = np.left_shift(np.uint64(1), np.arange(0, 8 * member.storage[1], 8, np.uint64))
+        weights = np.uint64(256) ** np.arange(member.storage[1], dtype=np.uint64)
         units = (units * weights).sum(axis=-1, dtype=np.uint64)
     values = units >> np.uint64(member.shift) & np.uint64((1 << width) - 1)
     if not member.type.signed:

@@ -166,7 +166,7 @@ class TableReader:
 
     def _scalar(self, hint: type, value: Any, where: Where) -> Any:
         names = {str: "a string", int: "a non-negative integer", bool: "true or false"}
-        if type(value) is not hint or (hint is int and value < 0):
+        if type(value) is not hint or (isinstance(value, int) and value < 0):
             raise self.error(where, f"must be {names[hint]}, not {value!r}")
         if hint is str and not value:
             raise self.error(where, "must not be empty")
