@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -37,22 +38,25 @@ class Blocks:
             span,
         )
 
-    @property
+    @cached_property
     def ends(self) -> npt.NDArray[np.int64]:
         """The first frame behind each block."""
         return self.starts + (np.int64(1) << self.orders)
 
-    @property
+    @cached_property
     def inside(self) -> npt.NDArray[np.bool_]:
         """Whether the block lies wholly on frames that there can be."""
         return (self.starts >= 0) & (self.ends <= self.span)
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> Blocks:
         """Return the chosen blocks."""
+        if chosen.all():
+            return self
         return Blocks(self.starts[chosen], self.orders[chosen], self.zones[chosen], self.span)
 
+    @cached_property
     def cover(self) -> npt.NDArray[np.int32]:
-        """Return for each frame how many blocks it is in; all blocks must be ``inside``."""
+        """For each frame how many blocks it is in; all blocks must be ``inside``."""
         begin = np.bincount(self.starts, minlength=self.span + 1)
         end = np.bincount(self.ends, minlength=self.span + 1)
         return np.cumsum(begin - end, dtype=np.int32)[: self.span]

@@ -28,7 +28,8 @@ def check_free_lists(model: Model, state: MemoryState, blocks: Blocks) -> tuple[
     for free_lists in state.free_lists:
         own = Blocks.of((free_lists,), blocks.span)
         if free_lists.merged:
-            _check_merged(findings, own.where(own.inside))
+            top = max((found.order for found in free_lists.lists), default=0)
+            _check_merged(findings, own.where(own.inside), top)
         _check_list_counters(findings, free_lists)
         _check_zone_counters(findings, model, state, free_lists)
     return findings.result()
@@ -66,12 +67,12 @@ def _check_zones(findings: Findings, model: Model, blocks: Blocks) -> None:
 
 def _check_overlap(findings: Findings, blocks: Blocks) -> None:
     if len(blocks.starts):
-        twice = blocks.cover() > 1
+        twice = blocks.cover > 1
         findings.add_frames("overlap", twice, "in more than one free block", ("V4",))
 
 
-def _check_merged(findings: Findings, blocks: Blocks) -> None:
-    top = int(blocks.orders.max(initial=0))
+def _check_merged(findings: Findings, blocks: Blocks, top: int) -> None:
+    """Buddies of the highest order stay apart; all others must have become one block."""
     order = np.full(blocks.span, _NO_BLOCK, dtype=np.uint8)
     zone = np.zeros(blocks.span, dtype=np.uint8)
     order[blocks.starts], zone[blocks.starts] = blocks.orders, blocks.zones

@@ -92,7 +92,7 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
     """Return who owns each of ``model``'s frames; ``blocks`` are the free blocks inside it."""
     builder = _Builder(model)
     if len(blocks.starts):
-        builder.paint(FREE, blocks.cover() > 0)
+        builder.paint(FREE, blocks.cover > 0)
     for bitmap in state.bitmaps:
         if not bitmap.gone:
             free = np.flatnonzero(~bitmap.taken) + bitmap.first_frame
