@@ -1,0 +1,27 @@
+"""Exit codes, and which error means which."""
+
+from __future__ import annotations
+
+from harness.image.build import BuildError
+from harness.image.description import DescriptionError
+from harness.image.elf import ImageError
+from harness.machine.errors import MachineError, SpecError
+from harness.maps.library import UnknownMap
+from harness.maps.parse import MapSyntaxError
+
+EXIT_GOOD = 0
+EXIT_FINDINGS = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+_BAD_INPUT = (DescriptionError, ImageError, MapSyntaxError, SpecError, UnknownMap)
+_BAD_ENVIRONMENT = (BuildError, MachineError, OSError)
+
+USER_ERRORS = (*_BAD_INPUT, *_BAD_ENVIRONMENT)
+"""Errors whose message is the whole story for a user; anything else is a defect of ours."""
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code for one of :data:`USER_ERRORS`."""
+    return EXIT_USAGE if isinstance(error, _BAD_INPUT) else EXIT_ENVIRONMENT

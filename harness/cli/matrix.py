@@ -1,0 +1,24 @@
+"""The default matrix: what ``harness run`` boots when it is not told what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.cli.options import Selection
+from harness.image.kernel_image import KernelImage
+from harness.machine.spec import BootPath, MachineSpec
+
+# Around every border that a 32-bit PC's memory has: nearly none, the 16 MiB DMA limit, an odd
+# size, the end of a higher-half kernel's direct map, and QEMU's two ways to cut RAM at 3.5 GiB.
+_MIB = 1 << 20
+SIZES = tuple(size * _MIB for size in (2, 4, 8, 16, 17, 64, 255, 896, 1024, 3583, 3584, 5120))
+
+
+def default_matrix(selection: Selection, kernel: KernelImage) -> list[MachineSpec]:
+    """Return all sizes, all library maps scaled into 64 MiB, and each other boot path."""
+    paths = [BootPath(name) for name in kernel.description.boot.paths]
+    sizes = replace(selection, memory=SIZES, boot=(paths[0],))
+    maps = replace(selection, memory=(64 * _MIB,), maps=("all",), boot=(paths[0],))
+    others = replace(selection, memory=(16 * _MIB, 64 * _MIB), boot=tuple(paths[1:]))
+    machines = sizes.machines(kernel) + maps.machines(kernel)
+    return machines + (others.machines(kernel) if paths[1:] else [])

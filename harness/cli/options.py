@@ -1,0 +1,244 @@
+"""The flags that choose machines, the same on every command, and the machines they mean."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.image.build import build
+from harness.image.description import Description, bundled_description, load_description
+from harness.image.elf import load_kernel
+from harness.image.kernel_image import KernelImage
+from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
+from harness.maps import library
+from harness.maps.memory_map import MemoryMap
+from harness.maps.parse import load_maps, parse_maps
+from harness.maps.scale import scale
+
+DEFAULT_MEMORY = 64 << 20
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that a size such as ``64M``, ``3584m``, ``1G`` or ``0x100000`` means."""
+    match = re.fullmatch(r"(0x[0-9a-f]+|\d+)([kmg]?)(i?b)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no size; examples: 16M, 1G, 640K, 1048576")
+    return int(match[1], 0 if match[1].lower().startswith("0x") else 10) * _UNITS[match[2].upper()]
+
+
+class MemoryType(click.ParamType):
+    """``16M,64M`` or ``auto``, as a tuple of byte counts; None stands for ``auto``."""
+
+    name = "SIZE[,SIZE…]|auto"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int | None, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(None if part == "auto" else parse_size(part) for part in value.split(","))
+
+
+class FillType(click.ParamType):
+    """``zero``, ``poison`` or ``random[:SEED]``."""
+
+    name = "zero|poison|random[:SEED]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Fill:
+        if isinstance(value, Fill):
+            return value
+        kind, _, seed = value.partition(":")
+        try:
+            return Fill(FillKind(kind), int(seed or "0", 0))
+        except ValueError:
+            self.fail(f"{value!r} is none of zero, poison, random, random:SEED", param, ctx)
+
+
+class BootType(click.ParamType):
+    """One or more boot paths, separated by commas; ``all`` for every one."""
+
+    name = "direct|multiboot|iso|all"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[BootPath, ...]:
+        if isinstance(value, tuple):
+            return value
+        if value == "all":
+            return tuple(BootPath)
+        try:
+            return tuple(BootPath(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is none of direct, multiboot, iso, all", param, ctx)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the common flags say."""
+
+    kernel: Path | None
+    variables: dict[str, str]
+    memory: tuple[int | None, ...] | None
+    maps: tuple[str, ...]
+    exact: bool
+    boot: tuple[BootPath, ...] | None
+    cpu: str
+    fill: Fill
+    append: str
+    icount: bool
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nothing that chooses machines was said."""
+        return self.memory is None and not self.maps and self.boot is None
+
+    def load_kernel(self) -> KernelImage:
+        """Return the kernel, built first where its description says how."""
+        return load_or_build(self.kernel, self.variables)
+
+    def machines(self, kernel: KernelImage) -> list[MachineSpec]:
+        """Return every machine that the flags mean: maps, then sizes, then boot paths."""
+        make = functools.partial(
+            MachineSpec,
+            kernel,
+            cpu=self.cpu,
+            fill=self.fill,
+            append=self.append,
+            icount=self.icount,
+        )
+        paths = self.boot or (BootPath.DIRECT,)
+        return [
+            make(memory=memory, map=chosen, boot=path)
+            for memory, chosen in self._memories_and_maps()
+            for path in paths
+        ]
+
+    def machine(self, kernel: KernelImage) -> MachineSpec:
+        """Return the one machine that the flags mean; refuse flags that mean several."""
+        machines = self.machines(kernel)
+        if len(machines) != 1:
+            raise click.UsageError(
+                f"these flags mean {len(machines)} machines; this command takes one"
+            )
+        return machines[0]
+
+    def _memories_and_maps(self) -> Iterator[tuple[int, MemoryMap | None]]:
+        sizes = self.memory or (None,)
+        if not self.maps:
+            yield from ((size or DEFAULT_MEMORY, None) for size in sizes)
+        for memory_map in find_maps(self.maps):
+            for size in sizes:
+                memory = size or memory_map.claimed_memory()
+                fits = size is None or self.exact or size >= memory_map.claimed_memory()
+                yield memory, memory_map if fits else scale(memory_map, memory)
+
+
+def find_maps(names: Iterable[str]) -> list[MemoryMap]:
+    """Return the maps that each of ``names`` means.
+
+    A name is ``all``, a map of the library, a file, or a map in the compact notation itself.
+    """
+    found: list[MemoryMap] = []
+    for name in names:
+        if name == "all":
+            found += library.all_maps()
+        elif name in library.names():
+            found.append(library.get(name))
+        elif Path(name).is_file():
+            found += load_maps(Path(name))
+        elif re.search(r"[\s,@]", name):
+            found += parse_maps(name, "--map")
+        else:
+            library.get(name)  # says that there is none, and which are near
+    return found
+
+
+def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
+    """Return the kernel at ``path``: a description, a folder with one, an ELF; None: bundled."""
+    if path is not None and path.is_file() and path.suffix != ".toml":
+        if variables:
+            raise click.UsageError(f"--build has no effect: {path} is a built kernel")
+        return load_kernel(path, Description.none())
+    if path is None:
+        return build(load_description(bundled_description()), variables)
+    file = path / "harness.toml" if path.is_dir() else path
+    return build(load_description(file), variables)
+
+
+def _variables(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = dict(value.partition("=")[::2] for value in values)
+    if any("=" not in value for value in values):
+        raise click.BadParameter("expected NAME=VALUE, such as CC=clang")
+    return pairs
+
+
+_KERNEL_OPTIONS = (
+    click.option(
+        "--kernel",
+        type=click.Path(path_type=Path, exists=True),
+        help="A harness.toml, a folder with one, or a Multiboot ELF. Default: the bundled kernel.",
+    ),
+    click.option(
+        "--build",
+        "variables",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_variables,
+        help="A build variable, such as CC=clang. Repeatable.",
+    ),
+)
+
+_MACHINE_OPTIONS = (
+    *_KERNEL_OPTIONS,
+    click.option(
+        "--memory",
+        type=MemoryType(),
+        help="RAM sizes. auto, the default with a map: as much as the map claims; "
+        "a smaller size scales the map into it.",
+    ),
+    click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="NAME|FILE|NOTATION",
+        help="A memory map: of the library ('harness maps list'), of a file (JSON, dmesg text or "
+        "compact notation), or in the notation itself. 'all' for the library. Repeatable.",
+    ),
+    click.option(
+        "--exact", is_flag=True, help="Do not scale a map that claims more than --memory."
+    ),
+    click.option("--boot", type=BootType(), help="Boot paths. Default: direct."),
+    click.option("--cpu", default="qemu32", show_default=True, help="QEMU's CPU model."),
+    click.option(
+        "--fill",
+        type=FillType(),
+        default="poison",
+        show_default=True,
+        help="What RAM holds at power-on.",
+    ),
+    click.option("--append", default="", help="Words for the kernel's command line."),
+    click.option("--icount", is_flag=True, help="Count instructions: repeatable, a little slower."),
+)
+
+
+def kernel_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the flags that choose a kernel."""
+    return functools.reduce(lambda inner, option: option(inner), reversed(_KERNEL_OPTIONS), command)
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the flags that choose machines; the command gets them as one :class:`Selection`."""
+    names = tuple(Selection.__dataclass_fields__)
+
+    @functools.wraps(command)
+    def select(**values: Any) -> Any:
+        chosen = {name: values.pop(name) for name in names}
+        return command(selection=Selection(**chosen), **values)
+
+    return functools.reduce(lambda inner, option: option(inner), reversed(_MACHINE_OPTIONS), select)

@@ -1,0 +1,108 @@
+"""``harness run``: boot machines, check each, and end in a table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from harness.check.verdict import Verdict
+from harness.check.verify_all import verify_all
+from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD, EXIT_INTERRUPTED
+from harness.cli.files import write_atomically
+from harness.cli.matrix import default_matrix
+from harness.cli.options import Selection, machine_options
+from harness.machine.spec import MachineSpec
+from harness.report.run_table import finding_text, run_table
+
+_WIDE = 200  # columns of a table that does not go to a terminal
+
+
+@click.command()
+@machine_options
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write every machine's result here; - for standard output, without the table.",
+)
+def run(selection: Selection, jobs: int | None, json_file: Path | None) -> int:
+    """Boot the kernel on machines, decode its memory manager, and check it.
+
+    Without --memory, --map and --boot: the default matrix of sizes, real maps and boot paths.
+
+    \b
+    Examples:
+      harness run
+      harness run --memory 16M,64M,1G --boot all
+      harness run --map all --memory 64M --json results.json
+      harness run --map '0-9fc00 usable, 100000-4000000 usable'
+      harness run --kernel ~/mykernel --memory 32M
+    """
+    kernel = selection.load_kernel()
+    default = selection.is_default
+    machines = default_matrix(selection, kernel) if default else selection.machines(kernel)
+    to_stdout = json_file is not None and str(json_file) == "-"
+    verdicts, interrupted = _verify(machines, jobs, quiet=to_stdout)
+    done = [verdict for verdict in verdicts if verdict is not None]
+    if not to_stdout:
+        _show(done, len(machines))
+    if json_file is not None:
+        _write_json(done, json_file, to_stdout)
+    if interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_FINDINGS if any(v.verdict == "finding" for v in done) else EXIT_GOOD
+
+
+def _verify(
+    machines: list[MachineSpec], jobs: int | None, quiet: bool
+) -> tuple[list[Verdict | None], bool]:
+    """Return a verdict for each machine, None where Ctrl-C came first, and whether it came."""
+    verdicts: list[Verdict | None] = [None] * len(machines)
+    progress = Progress(
+        TextColumn("booting"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    try:
+        with progress:
+            task = progress.add_task("", total=len(machines))
+            for index, verdict in verify_all(machines, jobs):
+                verdicts[index] = verdict
+                progress.advance(task)
+                if verdict.verdict == "finding" and not quiet:
+                    progress.console.print(finding_text(verdict), highlight=False, markup=False)
+    except KeyboardInterrupt:
+        return verdicts, True
+    return verdicts, False
+
+
+def _show(verdicts: list[Verdict], planned: int) -> None:
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console.print(run_table(verdicts))
+    counts = {
+        kind: sum(verdict.verdict == kind for verdict in verdicts)
+        for kind in ("good", "refused", "finding")
+    }
+    text = f"{len(verdicts)} machines: {counts['good']} good, {counts['refused']} refused, "
+    text += f"{counts['finding']} with findings"
+    if len(verdicts) < planned:
+        text += f"; interrupted, {planned - len(verdicts)} not run"
+    console.print(text, highlight=False)
+
+
+def _write_json(verdicts: list[Verdict], file: Path, to_stdout: bool) -> None:
+    text = json.dumps({"machines": [verdict.to_json() for verdict in verdicts]}, indent=2)
+    if to_stdout:
+        click.echo(text)
+    else:
+        write_atomically(file, text + "\n")

@@ -1,0 +1,74 @@
+"""The table at the end of ``harness run``, and what is said of each finding."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+from rich.table import Table
+from rich.text import Text
+
+from harness.check.verdict import Verdict
+from harness.report.reproduce import command_line
+from harness.report.units import about, milliseconds, size
+
+_STYLES = {"good": "green", "refused": "yellow", "finding": "bold red"}
+_MOST_VIOLATIONS = 10
+
+
+def run_table(verdicts: Iterable[Verdict]) -> Table:
+    """Return one row a machine."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("map", overflow="ellipsis", no_wrap=True, max_width=36)
+    for heading in ("size", "path", "verdict"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("time", "usable", "free", "largest"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("frames lost, to whom", overflow="ellipsis", no_wrap=True)
+    for verdict in verdicts:
+        table.add_row(*_cells(verdict))
+    return table
+
+
+def _cells(verdict: Verdict) -> tuple[str | Text, ...]:
+    spec, summary = verdict.spec, verdict.summary
+    known = ("-",) * 4
+    if summary is not None:
+        known = (
+            about(summary.usable_bytes),
+            about(summary.free_bytes),
+            about(summary.largest_free_block),
+            lost_text(summary.lost),
+        )
+    return (
+        spec.map.name or "(given)" if spec.map else "(plain PC)",
+        size(spec.memory),
+        spec.boot.value,
+        Text(verdict.verdict, style=_STYLES[verdict.verdict]),
+        milliseconds(verdict.seconds),
+        *known,
+    )
+
+
+def lost_text(lost: dict[str, int]) -> str:
+    """Return the usable frames that are not free, by owner, the largest first."""
+    by_size = sorted(lost.items(), key=lambda item: (-item[1], item[0]))
+    total = sum(lost.values())
+    return f"{total}: " + ", ".join(f"{owner} {count}" for owner, count in by_size if count)
+
+
+def finding_text(verdict: Verdict) -> str:
+    """Return everything that a person needs about one machine that went wrong."""
+    spec = verdict.spec
+    name = spec.map.name or "(given)" if spec.map else "(plain PC)"
+    lines = [f"FINDING  {name}, {size(spec.memory)}, {spec.boot.value}: ended {verdict.ended}"]
+    for violation in itertools.islice(verdict.violations, _MOST_VIOLATIONS):
+        where = ""
+        if violation.address is not None:
+            kind = "physical" if violation.physical else "virtual"
+            where = f" (at {kind} 0x{violation.address:08x})"
+        lines.append(f"  {violation.kind}: {violation.message}{where}")
+    if len(verdict.violations) > _MOST_VIOLATIONS:
+        lines.append(f"  … and {len(verdict.violations) - _MOST_VIOLATIONS} more (--json has all)")
+    lines.append(f"  reproduce: {command_line(spec)}")
+    return "\n".join(lines)

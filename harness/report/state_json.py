@@ -1,0 +1,64 @@
+"""A decoded memory manager, for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from harness.decode.state import FrameTable, MemoryState, PageTables
+from harness.report.ranges import mapped_ranges
+
+
+def state_json(state: MemoryState) -> dict[str, Any]:
+    """Return ``state`` as JSON values; pages as ranges, arrays over frames as frame ranges."""
+    plain = {
+        field.name: _plain(getattr(state, field.name))
+        for field in dataclasses.fields(state)
+        if field.name not in ("page_tables", "frame_table")
+    }
+    plain["page_tables"] = _page_tables(state.page_tables)
+    plain["frame_table"] = state.frame_table and _frame_table(state.frame_table)
+    return plain
+
+
+def _page_tables(tables: PageTables) -> dict[str, Any]:
+    return {
+        "mode": tables.mode,
+        "root": tables.root,
+        "tables": tables.tables.tolist(),
+        "ranges": [dataclasses.asdict(one) for one in mapped_ranges(tables)],
+        "faults": _plain(tables.faults),
+    }
+
+
+def _frame_table(table: FrameTable) -> dict[str, Any]:
+    return {
+        "first_frame": table.first_frame,
+        "frames": len(table),
+        "reserved": _plain(table.reserved),
+        "free_blocks": _plain(table.free),
+        "owners": _plain(table.owners),
+        "storage": _plain(table.storage),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        return _true_runs(value) if value.dtype == bool else value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, range):
+        return [value.start, value.stop]
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+def _true_runs(flags: np.ndarray[Any, np.dtype[np.bool_]]) -> list[list[int]]:
+    """Return [first, behind the last] of each run of true elements."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
+    return edges.reshape(-1, 2).tolist()

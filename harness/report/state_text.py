@@ -1,0 +1,126 @@
+"""A decoded memory manager, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.decode.state import (
+    FRAME_SIZE,
+    Bitmap,
+    FrameTable,
+    FreeLists,
+    Heap,
+    MemoryState,
+    Metadata,
+    PageTables,
+)
+from harness.image.description import Description
+from harness.report.ranges import mapped_ranges
+from harness.report.units import about
+
+_MOST_RANGES = 40
+_MOST_BLOCKS = 20
+
+
+def state_text(state: MemoryState, description: Description) -> str:
+    """Return the whole state, one paragraph a structure."""
+    zones = [zone.name for zone in description.zones]
+    paragraphs = [page_tables_text(state)]
+    if state.frame_table is not None:
+        paragraphs.append(frame_table_text(state.frame_table))
+    paragraphs += [free_lists_text(lists, zones) for lists in state.free_lists]
+    paragraphs += [bitmap_text(bitmap) for bitmap in state.bitmaps]
+    paragraphs += [heap_text(heap) for heap in state.heaps]
+    if state.metadata:
+        paragraphs.append(metadata_text(state.metadata))
+    if state.faults:
+        faults = [f"  {fault.structure}: {fault.message}" for fault in state.faults]
+        paragraphs.append("\n".join(["not decodable:", *faults]))
+    return "\n\n".join(paragraphs)
+
+
+def page_tables_text(state: MemoryState) -> str:
+    """Return control registers and mapped ranges with their effective rights."""
+    tables, registers = state.page_tables, state.registers
+    heading = (
+        f"page tables: {tables.mode}, root at physical {tables.root:#010x}, "
+        f"{len(tables.tables)} tables, {len(tables.mappings)} pages "
+        f"(CR0 {registers.cr0:#010x}, CR4 {registers.cr4:#010x})"
+    )
+    return "\n".join([heading, *_range_lines(tables)])
+
+
+def _range_lines(tables: PageTables) -> Iterator[str]:
+    ranges = mapped_ranges(tables)
+    for mapped in ranges[:_MOST_RANGES]:
+        yield (
+            f"  {mapped.start:#010x}-{mapped.end:#010x} -> {mapped.physical:#010x}  "
+            f"{mapped.rights}  {about(mapped.page_size)} pages"
+        )
+    if len(ranges) > _MOST_RANGES:
+        yield f"  … and {len(ranges) - _MOST_RANGES} more ranges"
+
+
+def frame_table_text(table: FrameTable) -> str:
+    """Return how many frames are what."""
+    counts = {name: int(np.count_nonzero(flags)) for name, flags in table.owners.items()}
+    counts = {"reserved": int(np.count_nonzero(table.reserved)), **counts}
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    where = _ranges_text(table.storage)
+    return f"frame table: {len(table)} frames from {table.first_frame}, at {where}\n  {words}"
+
+
+def free_lists_text(lists: FreeLists, zones: list[str]) -> str:
+    """Return free blocks by zone and order."""
+    lines = [f"free lists of {lists.name}: blocks by order, from 0"]
+    for zone in sorted({one.zone for one in lists.lists}):
+        own = sorted((one for one in lists.lists if one.zone == zone), key=lambda one: one.order)
+        frames = sum(len(one.frames) << one.order for one in own)
+        blocks = " ".join(f"{len(one.frames):>5}" for one in own)
+        name = zones[zone] if zone < len(zones) else str(zone)
+        lines.append(f"  {name:<8}{blocks}   {frames} frames, {about(frames * FRAME_SIZE)}")
+    return "\n".join(lines)
+
+
+def bitmap_text(bitmap: Bitmap) -> str:
+    """Return how much a bitmap says is taken."""
+    if bitmap.gone:
+        return f"bitmap of {bitmap.name}: handed over"
+    taken = int(np.count_nonzero(bitmap.taken))
+    return (
+        f"bitmap of {bitmap.name}: {len(bitmap.taken)} frames from {bitmap.first_frame}, "
+        f"{taken} taken, {len(bitmap.taken) - taken} free, at {_ranges_text(bitmap.storage)}"
+    )
+
+
+def heap_text(heap: Heap) -> str:
+    """Return the areas of a heap and their blocks."""
+    used = [area for area in heap.areas if area.used]
+    lines = [
+        f"heap {heap.name}: {heap.start:#010x}-{heap.end:#010x}, {len(heap.areas)} areas, "
+        f"{len(used)} used, {sum(area.pages for area in used)} pages"
+    ]
+    for area in used[:_MOST_BLOCKS]:
+        block = "no readable header"
+        if area.block is not None:
+            magic = "" if area.block.magic_good else ", MAGIC OVERWRITTEN"
+            block = f"block of {area.block.size} bytes{magic}"
+        lines.append(f"  {area.start:#010x}  {area.pages} pages  {block}")
+    if len(used) > _MOST_BLOCKS:
+        lines.append(f"  … and {len(used) - _MOST_BLOCKS} more")
+    return "\n".join(lines)
+
+
+def metadata_text(records: tuple[Metadata, ...]) -> str:
+    """Return where the memory manager keeps its own records."""
+    lines = [f"  {record.name}: {_ranges_text(record.storage)}" for record in records]
+    return "\n".join(["records:", *lines])
+
+
+def _ranges_text(ranges: tuple[range, ...]) -> str:
+    shown = [f"{one.start:#010x}-{one.stop:#010x}" for one in ranges[:4]]
+    if len(ranges) > len(shown):
+        shown.append(f"and {len(ranges) - len(shown)} more")
+    return ", ".join(shown) or "nowhere"

@@ -1,0 +1,70 @@
+"""Ctrl-C at any moment: a summary, exit code 130, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import HARNESS
+
+INTERRUPTED = 130
+
+
+def processes_of_session(leader: int) -> list[str]:
+    """Return the command lines of all processes in a session, from /proc."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+            # proc(5): behind the name come state, ppid, pgrp and session.
+            if int(fields[3]) == leader:
+                found.append((status.parent / "cmdline").read_text())
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+    return found
+
+
+def qemus() -> set[str]:
+    """Return the process ids of every QEMU on this machine that this user started here."""
+    found = set()
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if name.read_text().startswith("qemu-system"):
+                environment = (name.parent / "environ").read_bytes()
+                if b"HARNESS_TEST_MARK=" + str(os.getpid()).encode() in environment:
+                    found.add(name.parent.name)
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("after", [0.0, 0.3, 0.7, 1.1, 1.9])
+def test_interrupt(tmp_path: Path, after: float, jobs: str) -> None:
+    environment = {
+        **os.environ,
+        "TMPDIR": str(tmp_path),
+        "HARNESS_TEST_MARK": str(os.getpid()),
+    }
+    process = subprocess.Popen(
+        [HARNESS, "run", "--map", "all", "--boot", "direct,multiboot", "--jobs", jobs],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGINT)
+    said, errors = process.communicate(timeout=30)
+    assert process.returncode in (INTERRUPTED, -signal.SIGINT), errors
+    assert "Traceback" not in errors or process.returncode == -signal.SIGINT
+    assert processes_of_session(process.pid) == []
+    assert qemus() == set()
+    assert list(tmp_path.iterdir()) == [], said

@@ -1,0 +1,91 @@
+"""The bundled kernel on every kind of machine: sizes, boot paths, real maps, fills, CPUs."""
+
+from __future__ import annotations
+
+import pytest
+from harness.check.verify import verify
+from harness.machine.pool import Pool
+
+from harness.image.kernel_image import KernelImage
+from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
+from harness.maps import library
+from harness.maps.memory_map import MemoryMap
+from harness.maps.scale import scale
+from harness.report.run_table import finding_text
+
+MIB = 1 << 20
+SIZES = (2, 4, 8, 16, 17, 64, 255, 896, 1024, 3583, 3584, 5120)
+FILLS = {
+    "zero": Fill(FillKind.ZERO),
+    "poison": Fill(FillKind.POISON),
+    "random": Fill(FillKind.RANDOM, seed=1),
+}
+FEW_MAPS = library.names()[::9]
+
+
+def assert_good(spec: MachineSpec, pool: Pool) -> None:
+    verdict = verify(spec, pool)
+    assert verdict.verdict == "good", finding_text(verdict)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("mib", SIZES)
+def test_sizes_and_fills_on_the_direct_path(
+    kernel: KernelImage, pool: Pool, mib: int, fill: str
+) -> None:
+    assert_good(MachineSpec(kernel, mib * MIB, fill=FILLS[fill]), pool)
+
+
+@pytest.mark.parametrize("mib", SIZES)
+def test_sizes_on_the_multiboot_path(kernel: KernelImage, pool: Pool, mib: int) -> None:
+    assert_good(MachineSpec(kernel, mib * MIB, boot=BootPath.MULTIBOOT), pool)
+
+
+@pytest.mark.parametrize("mib", [16, 17, 64, 1024, 3584, 5120])
+def test_sizes_on_the_iso_path(kernel: KernelImage, pool: Pool, mib: int) -> None:
+    assert_good(MachineSpec(kernel, mib * MIB, boot=BootPath.ISO), pool)
+
+
+@pytest.mark.parametrize("mib", [2, 16, 255, 896, 3584])
+def test_sizes_on_a_486_without_large_pages(kernel: KernelImage, pool: Pool, mib: int) -> None:
+    assert_good(MachineSpec(kernel, mib * MIB, cpu="486"), pool)
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_real_maps_scaled_into_a_small_machine(kernel: KernelImage, pool: Pool, name: str) -> None:
+    assert_good(MachineSpec(kernel, 64 * MIB, map=scale(library.get(name), 64 * MIB)), pool)
+
+
+@pytest.mark.parametrize("name", library.names())
+def test_real_maps_with_the_memory_that_they_claim(
+    kernel: KernelImage, pool: Pool, name: str
+) -> None:
+    real = library.get(name)
+    assert_good(MachineSpec(kernel, real.claimed_memory(), map=real), pool)
+
+
+@pytest.mark.parametrize("path", [BootPath.MULTIBOOT, BootPath.ISO])
+@pytest.mark.parametrize("name", FEW_MAPS)
+def test_real_maps_behind_real_firmware(
+    kernel: KernelImage, pool: Pool, name: str, path: BootPath
+) -> None:
+    chosen = scale(library.get(name), 64 * MIB)
+    assert_good(MachineSpec(kernel, 64 * MIB, map=chosen, boot=path), pool)
+
+
+@pytest.mark.parametrize("name", FEW_MAPS)
+def test_a_map_that_claims_memory_that_is_not_there(
+    kernel: KernelImage, pool: Pool, name: str
+) -> None:
+    assert_good(MachineSpec(kernel, 64 * MIB, map=library.get(name)), pool)
+
+
+def test_a_map_without_usable_memory_is_refused(kernel: KernelImage, pool: Pool) -> None:
+    reserved = MemoryMap(
+        tuple(
+            region.__class__(region.base, region.length, 2)
+            for region in MemoryMap.pc(64 * MIB).entries
+        )
+    )
+    verdict = verify(MachineSpec(kernel, 64 * MIB, map=reserved), pool)
+    assert verdict.verdict == "refused", finding_text(verdict)
