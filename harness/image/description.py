@@ -241,6 +241,11 @@ class Description:
         """Folder of the description: the kernel's source."""
         return self.path.parent if self.path else None
 
+    @property
+    def bundled(self) -> bool:
+        """Whether it is that of the kernel that comes with the harness."""
+        return self.path == bundled_path()
+
     @staticmethod
     def none() -> Description:
         """Return the description of a kernel of which nothing is known."""
