@@ -13,7 +13,7 @@ notation calls a number or a type.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from harness.maps.json_position import Step, offset_of
@@ -41,12 +41,13 @@ def parse_json(text: str, filename: str) -> list[MemoryMap]:
         raise error_at(filename, text, offset_of(text, misfit.path), str(misfit)) from None
 
 
-def format_json(maps: list[MemoryMap] | tuple[MemoryMap, ...]) -> str:
+def format_json(maps: Iterable[MemoryMap]) -> str:
     """Return ``maps`` as a JSON list that :func:`parse_json` reads back."""
-    return json.dumps([_plain(each) for each in maps], indent=1, ensure_ascii=False)
+    return json.dumps([to_json(each) for each in maps], indent=1, ensure_ascii=False)
 
 
-def _plain(memory_map: MemoryMap) -> dict[str, Any]:
+def to_json(memory_map: MemoryMap) -> dict[str, Any]:
+    """Return ``memory_map`` as the object that stands for it in JSON."""
     return {
         "name": memory_map.name,
         "source": memory_map.source,

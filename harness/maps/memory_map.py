@@ -11,6 +11,17 @@ from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, PAGE_SIZE, MemoryType, 
 
 MEBIBYTE = 1 << 20
 
+LEAST_MEMORY = 2 * MEBIBYTE
+"""RAM of the smallest PC that starts a kernel at 1 MiB: QEMU's firmware hangs with 1 MiB."""
+
+_RANKS: dict[int, int] = {
+    MemoryType.USABLE: 0,
+    MemoryType.RESERVED: 1,
+    MemoryType.ACPI: 2,
+    MemoryType.NVS: 3,
+    MemoryType.BAD: 4,
+}
+
 
 @dataclass(frozen=True)
 class MemoryMap:
@@ -64,25 +75,24 @@ class MemoryMap:
 
     @property
     def top(self) -> int:
-        """The first physical address behind the last usable byte; 0 when nothing is usable."""
+        """The first physical address behind the last usable byte; 0 when there is none."""
         return max((region.end for region in self.usable_regions()), default=0)
 
     def claimed_memory(self) -> int:
         """Return the RAM, in bytes from address 0, that holds each usable byte below 4 GiB.
 
-        It is a multiple of 1 MiB, which every machine accepts as its size; 0 when nothing below
-        4 GiB is usable. From 3.5 GiB on a PC must be told not to split its RAM.
+        It is a multiple of 1 MiB, which every machine accepts as its size, and at least
+        ``LEAST_MEMORY``. A PC splits 3.5 GiB and more (see ``pc.ram_ranges``): it must be told not
+        to when a map claims addresses from 3 GiB on.
         """
-        ends = (min(region.end, FOUR_GIB) for region in self.usable_regions())
-        below = max((end for end in ends if end), default=0)
-        return -(-below // MEBIBYTE) * MEBIBYTE
+        ends = (region.end for region in self.usable_regions() if region.base < FOUR_GIB)
+        below = min(max(ends, default=0), FOUR_GIB)
+        return max(-(-below // MEBIBYTE) * MEBIBYTE, LEAST_MEMORY)
 
 
 def restrictiveness(type_: int) -> tuple[int, int]:
     """Return a key that orders types from usable, the least restrictive, to bad."""
-    ranks = {MemoryType.USABLE: 0, MemoryType.ACPI: 2, MemoryType.NVS: 3, MemoryType.BAD: 4}
-    known = {int(memory_type): rank for memory_type, rank in ranks.items()}
-    return known.get(type_, 1), type_
+    return _RANKS.get(type_, _RANKS[MemoryType.RESERVED]), type_
 
 
 def _resolved(entries: tuple[Region, ...]) -> list[Region]:

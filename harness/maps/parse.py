@@ -11,14 +11,17 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from harness.maps.compact import parse_compact
 from harness.maps.dmesg import parse_dmesg
 from harness.maps.json_form import parse_json
 from harness.maps.memory_map import MemoryMap
+from harness.maps.notation import parse_compact
 from harness.maps.syntax import MapSyntaxError, error_at
 
 MAX_SIZE = 8 << 20
 """Bytes in the longest file, characters in the longest text: some days of a kernel's log."""
+
+MAX_ENTRIES = 1 << 16
+"""Entries in all maps of a text: far more than any firmware or fuzzer gives."""
 
 _JSON = re.compile(r"\s*(?:\{|\[\s*(?:[\[{\"\]]|$))")
 
@@ -33,12 +36,10 @@ def parse_maps(text: str, filename: str) -> list[MemoryMap]:
         raise MapSyntaxError(filename, 1, 1, f"too long for memory maps: over {MAX_SIZE >> 20} MiB")
     if "\0" in text:
         raise error_at(filename, text, text.index("\0"), "expected text, found a zero byte")
-    if _JSON.match(text):
-        maps = parse_json(text, filename)
-        if not maps:
-            raise MapSyntaxError(filename, 1, 1, "expected a map, found an empty list")
-        return maps
-    return parse_dmesg(text, filename) or parse_compact(text, filename)
+    maps = _parse(text, filename)
+    if sum(len(each.entries) for each in maps) > MAX_ENTRIES:
+        raise MapSyntaxError(filename, 1, 1, f"expected no more than {MAX_ENTRIES} entries")
+    return maps
 
 
 def load_maps(path: str | Path) -> list[MemoryMap]:
@@ -58,6 +59,15 @@ def load_maps(path: str | Path) -> list[MemoryMap]:
         each if each.name else replace(each, name=f"{stem}-{number}" if number > 1 else stem)
         for number, each in enumerate(maps, 1)
     ]
+
+
+def _parse(text: str, filename: str) -> list[MemoryMap]:
+    if not _JSON.match(text):
+        return parse_dmesg(text, filename) or parse_compact(text, filename)
+    maps = parse_json(text, filename)
+    if not maps:
+        raise MapSyntaxError(filename, 1, 1, "expected a map, found an empty list")
+    return maps
 
 
 def _decoded(data: bytes) -> str:

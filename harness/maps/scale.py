@@ -2,13 +2,13 @@
 
 Addresses above a pivot of 16 MiB (1 MiB in a guest that has no more than 16 MiB) are divided by a
 power of two. What makes a map hard survives: every border keeps its offset within a page, all
-borders keep their order, and what is apart stays apart, so islands of a page or less, gaps,
-overlaps and zero lengths are still there, only closer together::
+borders keep their order, and what is apart stays apart. Islands of a page or less, gaps, overlaps
+and zero lengths are still there, only closer together. 512 MiB with an ISA hole, in 64 MiB::
 
-    0      1 MiB      16 MiB                                    0xbffd0000     4 GiB
-    |-------|-----------|------------------------------------------|  |-----------|
-    0      1 MiB      16 MiB            0x2dfd0000>>2 …
-    |-------|-----------|----------| |---|
+    0   15M 16M                          511M  512M          divided by 16 above 16 MiB
+    |----|==|------------------------------|====|
+    0   15M 16M     46.9M  47M
+    |----|==|-----------|===|
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from dataclasses import replace
 
 from harness.maps.memory_map import MEBIBYTE, MemoryMap
 from harness.maps.pc import ram_ranges
-from harness.maps.region import ADDRESS_SPACE, PAGE_SIZE, MemoryType, Region
+from harness.maps.region import PAGE_SIZE, MemoryType, Region
 
 ISA_LIMIT = 16 * MEBIBYTE
 """ISA bus masters reach up to here (24 address lines); holes below it keep their place."""
+
+MAX_SHIFT = 52
+"""No two pages of a 64-bit address space are this far apart: all borders move together."""
 
 
 def scale(memory_map: MemoryMap, memory: int) -> MemoryMap:
@@ -32,11 +35,11 @@ def scale(memory_map: MemoryMap, memory: int) -> MemoryMap:
     if fits(memory_map, memory):
         return memory_map
     for pivot in (ISA_LIMIT, MEBIBYTE):
-        for shift in range(1, ADDRESS_SPACE.bit_length() - pivot.bit_length() + 1):
+        for shift in range(_least_shift(memory_map.top, pivot, memory), MAX_SHIFT):
             smaller = _divided(memory_map, pivot, shift)
             if fits(smaller, memory):
                 return smaller
-    return _cut(_divided(memory_map, MEBIBYTE, ADDRESS_SPACE.bit_length()), memory)
+    return _cut(_divided(memory_map, MEBIBYTE, MAX_SHIFT), memory)
 
 
 def fits(memory_map: MemoryMap, memory: int) -> bool:
@@ -46,6 +49,13 @@ def fits(memory_map: MemoryMap, memory: int) -> bool:
         any(ram.start <= region.base and region.end <= ram.stop for ram in ranges)
         for region in memory_map.usable_regions()
     )
+
+
+def _least_shift(top: int, pivot: int, memory: int) -> int:
+    """Return the first shift, 1 or more, that brings the border ``top`` down into RAM."""
+    end = ram_ranges(memory)[-1].stop
+    shifts = range(1, MAX_SHIFT)
+    return next((shift for shift in shifts if _divide(top, pivot, shift) <= end), MAX_SHIFT)
 
 
 def _divided(memory_map: MemoryMap, pivot: int, shift: int) -> MemoryMap:

@@ -36,8 +36,8 @@ _TYPE_WORD = re.compile(r"type\s+", re.IGNORECASE)
 _NAME = re.compile(r"[^\s:#]+(?: [^\s:#]+)*")
 
 
-class _Misfit(Exception):  # noqa: N818 - becomes a MapSyntaxError once the line is known
-    """Text that is not what was expected at ``offset`` of its line."""
+class _MisfitError(Exception):
+    """Text that is not what was expected at ``offset`` of a line yet unnumbered."""
 
     def __init__(self, offset: int, message: str) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ def parse_compact(text: str, filename: str) -> list[MemoryMap]:
             maps.append((name.strip(), []))
         try:
             entries = list(_entries(content, len(name) + 1 if colon else 0))
-        except _Misfit as misfit:
+        except _MisfitError as misfit:
             raise MapSyntaxError(filename, line_number, misfit.offset + 1, str(misfit)) from None
         if entries and not maps:
             maps.append(("", []))
@@ -95,13 +95,13 @@ def _entry(line: str, start: int, end: int) -> Region:
     at = _skip_blank(line, at, end)
     operator = _OPERATOR.match(line, at, end)
     if not operator:
-        raise _Misfit(at, 'expected "-" and an end, "+" and a length, or "@" and a base')
+        raise _MisfitError(at, 'expected "-" and an end, "+" and a length, or "@" and a base')
     second, at = _number(line, at + 1, end)
     type_ = _type(line, at, end)
     try:
         return _region(first, operator[0], second, type_)
     except ValueError as error:
-        raise _Misfit(_skip_blank(line, start, end), f"expected a range: {error}") from None
+        raise _MisfitError(_skip_blank(line, start, end), f"expected a range: {error}") from None
 
 
 def _region(first: int, operator: str, second: int, type_: int) -> Region:
@@ -117,7 +117,7 @@ def _number(line: str, start: int, end: int) -> tuple[int, int]:
     value = number(word[0]) if word else None
     if word is None or value is None:
         found = f", found {_shown(word[0])}" if word else ""
-        raise _Misfit(at, f"expected a number such as 9fc00, 0x9fc00 or 640K{found}")
+        raise _MisfitError(at, f"expected a number such as 9fc00, 0x9fc00 or 640K{found}")
     return value, word.end()
 
 
@@ -127,7 +127,9 @@ def _type(line: str, start: int, end: int) -> int:
     value = type_number(_TYPE_WORD.sub("", words[0], count=1)) if words else None
     if value is None:
         found = f", found {_shown(words[0])}" if words else ""
-        raise _Misfit(at, f"expected a type: usable, reserved, acpi, nvs, bad or a number{found}")
+        raise _MisfitError(
+            at, f"expected a type: usable, reserved, acpi, nvs, bad or a number{found}"
+        )
     return value
 
 
