@@ -1,0 +1,81 @@
+"""When a kernel is right to turn a machine down.
+
+A kernel that stops with a clear message on a machine without usable memory does its job. One that
+stops where there was enough is wrong. What is enough is worked out here, without the kernel's own
+arithmetic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.check.model import ALLOCATABLE, Model
+from harness.check.runs import FRAME_SIZE, runs
+from harness.image.c_type import Kind
+from harness.image.errors import UnknownName
+from harness.image.kernel_image import KernelImage
+
+MARGIN_FRAMES = 32
+"""Frames beyond the big tables that a kernel may want before it is ready: page directories,
+records of areas and caches, a first stack. A machine this close to the edge may be refused."""
+
+FRAMES_PER_TABLE = 1024
+"""Pages that one 32-bit page table maps: SDM volume 3, section 4.3."""
+
+
+def reason_to_refuse(model: Model, kernel: KernelImage) -> str | None:
+    """Return why ``kernel`` may turn the machine down, or None when it has no reason to."""
+    if not model.usable.any():
+        return "the map has no usable frame where RAM is"
+    low = _reachable(model)
+    available, longest = int(np.count_nonzero(low)), _longest_run(low)
+    table, others = _frame_table_frames(model, kernel), _other_frames(model)
+    if table > longest:
+        return f"the frame table needs {table} frames in a row, and the longest run has {longest}"
+    if table + others + MARGIN_FRAMES > available:
+        return (
+            f"{available} frames may be handed out where the kernel can reach them, "
+            f"and its records need {table + others} and a margin of {MARGIN_FRAMES}"
+        )
+    return None
+
+
+def _reachable(model: Model) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return the frames for the kernel's own records: the ones that a linear map shows."""
+    allocatable = model.reason == ALLOCATABLE
+    end = max((len(linear.pages) for linear in model.linear), default=model.frames)
+    return allocatable[:end]
+
+
+def _longest_run(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    found = runs(mask)
+    return int((found[:, 1] - found[:, 0]).max(initial=0))
+
+
+def _managed_end(model: Model) -> int:
+    return int(np.flatnonzero(model.usable)[-1]) + 1
+
+
+def _frame_table_frames(model: Model, kernel: KernelImage) -> int:
+    size = _managed_end(model) * _element_size(kernel)
+    return -(-size // FRAME_SIZE)
+
+
+def _other_frames(model: Model) -> int:
+    """Return the frames of a bitmap and of the linear maps' page tables."""
+    end = _managed_end(model)
+    bitmap = -(-end // (8 * FRAME_SIZE)) if model.description.bitmaps else 0
+    mapped = [min(end, len(linear.pages)) for linear in model.linear]
+    return bitmap + sum(-(-pages // FRAMES_PER_TABLE) for pages in mapped)
+
+
+def _element_size(kernel: KernelImage) -> int:
+    """Return the size in bytes of a frame table's element; 0 when the image does not tell."""
+    described = kernel.description.frame_table
+    if described is None:
+        return 0
+    try:
+        type_ = kernel.types.variable(described.array)[1].stripped
+    except UnknownName:
+        return 0
+    return type_.target.size if type_.kind in (Kind.POINTER, Kind.ARRAY) else 0
