@@ -3,8 +3,12 @@
 
 #include "lib/types.h"
 
-/* The firmware's map made sane: page frames, sorted, disjoint, below 4 GiB. */
+/*
+ * The firmware's map made sane: page frames, sorted, disjoint, below 4 GiB. Where entries overlap
+ * the more restrictive type wins, which is the one with the higher number.
+ */
 enum memory_type {
+    MEMORY_NONE = 0, /* no entry speaks of it: not RAM; never stands in a region */
     MEMORY_USABLE = 1,
     MEMORY_RESERVED = 2, /* every type that is not listed here */
     MEMORY_ACPI = 3,
@@ -18,7 +22,8 @@ struct memory_region {
     uint32_t type;
 };
 
-#define FIRMWARE_MAP_MAX 256
+/* Enough for any map of 1,000 entries: each can cut at most one usable region in two. */
+#define FIRMWARE_MAP_MAX 1024
 
 struct firmware_map {
     uint32_t count;
@@ -31,5 +36,7 @@ void firmware_map_init(void);
 /* The first frame behind the highest usable one. */
 pfn_t firmware_map_end(void);
 bool firmware_map_usable(pfn_t frame);
+/* How many frames of start..end (exclusive) are usable. */
+uint32_t firmware_map_count(pfn_t start, pfn_t end);
 
 #endif

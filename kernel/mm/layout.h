@@ -1,6 +1,8 @@
 #ifndef MM_LAYOUT_H
 #define MM_LAYOUT_H
 
+#include "lib/types.h"
+
 /*
  * The higher-half address space.
  *
@@ -21,7 +23,12 @@
 #define AREAS_START       0xF8400000u
 #define AREAS_END         0xFF800000u
 #define WINDOW_BASE       0xFFC00000u
+#define BOOT_MAP_SIZE     0x800000u  /* what the boot page tables reach: the first 8 MiB */
 #define DMA_LIMIT         0x1000000u /* ISA DMA reaches 16 MiB: 24 address lines */
+#define ADDRESS_LIMIT     0x100000000ull /* end of 32-bit physical memory */
+
+#define PHYS_TO_PFN(address) ((pfn_t)((address) >> PAGE_SHIFT))
+#define PFN_TO_PHYS(pfn)     ((phys_t)(pfn) << PAGE_SHIFT)
 
 #define VIRT_TO_PHYS(address) ((phys_t)(uintptr_t)(address)-KERNEL_BASE)
 #define PHYS_TO_VIRT(address) ((void *)((uintptr_t)(address) + KERNEL_BASE))

@@ -29,8 +29,10 @@ void buddy_init(void);
 /* The first frame of a block of 2^order frames, or NULL. Its frames have count 1. */
 struct page *__alloc_pages_core(uint32_t flags, unsigned order);
 void __free_pages_core(struct page *page, unsigned order);
-/* One frame, from bootmem. */
+/* Hand over one reserved frame, from bootmem: it is managed from now on. */
 void __free_page(struct page *page);
+/* The order of the smallest block that holds so many frames; above MAX_ORDER when none does. */
+unsigned pages_to_order(size_t pages);
 
 /*
  * Physical addresses, 0 on failure (frame 0 is never handed out). Physical, not pointers, because

@@ -21,11 +21,14 @@ enum zone_id {
     ZONE_COUNT,
 };
 
+/* The order of a frame at which no block begins: inside one, or never the allocator's. */
+enum { ORDER_NONE = 0xFF };
+
 struct page {
     struct list_head list; /* links the free block that begins here */
     uint32_t count;        /* users; 0 = free or inside a free block */
     uint8_t flags;         /* enum page_flag */
-    uint8_t order;         /* of the free or allocated block that begins here */
+    uint8_t order;         /* of the free or allocated block that begins here, or ORDER_NONE */
     uint8_t zone;          /* enum zone_id */
 };
 
@@ -36,5 +39,7 @@ extern pfn_t mem_map_frames;
 void mem_map_init(void);
 pfn_t page_to_pfn(const struct page *page);
 struct page *pfn_to_page(pfn_t pfn); /* NULL outside mem_map */
+/* Note on each of `frames` allocated frames what they are used for. */
+void pages_mark(struct page *first, uint32_t frames, enum page_flag use);
 
 #endif
