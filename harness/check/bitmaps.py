@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.check.findings import Findings
-from harness.check.model import ALLOCATABLE, Model
+from harness.check.model import ALLOCATABLE, READY, Model
 from harness.check.runs import FRAME_SIZE, Mask, outward, runs_by_key
 from harness.check.violation import Violation
 from harness.decode.state import Bitmap, MemoryState
@@ -25,7 +25,7 @@ def check_bitmaps(model: Model, state: MemoryState) -> tuple[Violation, ...]:
             findings.add("gone", message, ("V5",))
         elif bitmap.gone:
             continue
-        elif state.moment == "ready" != described:
+        elif state.moment == READY != described:
             message = f"{bitmap.name} has been handed over, but its pointer still stands"
             findings.add("not-gone", message, ("V4",))
         else:
@@ -35,7 +35,7 @@ def check_bitmaps(model: Model, state: MemoryState) -> tuple[Violation, ...]:
 
 def _moment(model: Model, bitmap: Bitmap) -> str:
     moments = {found.name: found.moment for found in model.description.bitmaps}
-    return moments.get(bitmap.name, "ready")
+    return moments.get(bitmap.name, READY)
 
 
 def _check_bits(findings: Findings, model: Model, state: MemoryState, bitmap: Bitmap) -> None:
@@ -46,9 +46,10 @@ def _check_bits(findings: Findings, model: Model, state: MemoryState, bitmap: Bi
         one = np.zeros(count, dtype=np.bool_)
         one[start:end] = True
         _report_free(findings, model, bitmap, one, key)
-    lost = bitmap.taken & ~must
-    what = f"taken in {bitmap.name}, but nothing that was decoded uses it"
-    findings.add_frames("taken", lost, what, ("V3",), bitmap.first_frame)
+    if state.moment != READY:
+        # Later anybody may have been given a frame, and a bitmap does not say who.
+        what = f"taken in {bitmap.name}, but nothing that was decoded uses it"
+        findings.add_frames("taken", bitmap.taken & ~must, what, ("V3",), bitmap.first_frame)
     beyond = model.allocatable
     beyond[bitmap.first_frame : bitmap.first_frame + count] = False
     findings.add_frames("extent", beyond, f"usable, but beyond {bitmap.name}", ("V3",))

@@ -11,14 +11,11 @@ from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
 from harness.check.heaps import check_heaps
 from harness.check.ledger import build_ledger, check_ledger
-from harness.check.model import Model
+from harness.check.model import READY, Model
 from harness.check.paging import check_paging
 from harness.check.summary import Summary, summarise
 from harness.check.violation import Violation
 from harness.decode.state import DecodeFault, MemoryState
-
-READY = "ready"
-"""The moment at which everything that the description promises must hold."""
 
 
 def check(model: Model, state: MemoryState) -> tuple[Violation, ...]:

@@ -23,6 +23,9 @@ from harness.maps.memory_map import MemoryMap
 FRAME_LIMIT = 1 << 20
 """Frames below 4 GiB, all that a 32-bit kernel without PAE can use."""
 
+READY = "ready"
+"""The moment of a boot at which everything that a description promises must hold."""
+
 ALLOCATABLE = 0
 """Value of :attr:`Model.reason` for a frame that the allocator may hand out."""
 NOT_USABLE = 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.check.model import ALLOCATABLE, Model
-from harness.check.runs import FRAME_SIZE, runs
+from harness.check.runs import FRAME_SIZE, Mask, runs
 from harness.image.c_type import Kind
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
@@ -40,14 +40,15 @@ def reason_to_refuse(model: Model, kernel: KernelImage) -> str | None:
     return None
 
 
-def _reachable(model: Model) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _reachable(model: Model) -> Mask:
     """Return the frames for the kernel's own records: the ones that a linear map shows."""
     allocatable = model.reason == ALLOCATABLE
     end = max((len(linear.pages) for linear in model.linear), default=model.frames)
-    return allocatable[:end]
+    low: Mask = allocatable[:end]
+    return low
 
 
-def _longest_run(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+def _longest_run(mask: Mask) -> int:
     found = runs(mask)
     return int((found[:, 1] - found[:, 0]).max(initial=0))
 

@@ -9,7 +9,7 @@ import numpy as np
 from harness.check.blocks import Blocks
 from harness.check.ledger import FREE, RESERVED, Ledger
 from harness.check.model import FRAME_ZERO, IMAGE, Model
-from harness.check.runs import FRAME_SIZE, runs
+from harness.check.runs import FRAME_SIZE, Mask, runs
 
 NOBODY = "nobody"
 
@@ -58,7 +58,7 @@ def _lost(model: Model, ledger: Ledger) -> dict[str, int]:
     return {name: count for name, count in most_first if count}
 
 
-def _reserved(model: Model, owned: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> dict[str, int]:
+def _reserved(model: Model, owned: Mask) -> dict[str, int]:
     counts = np.bincount(model.reason[owned], minlength=len(model.reasons)).tolist()
     return {
         "frame 0": counts[FRAME_ZERO],
