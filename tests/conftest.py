@@ -8,14 +8,14 @@ import pytest
 from harness.image.build import build
 from harness.machine.pool import Pool
 
-from harness.image.description import bundled_description, load_description
+from harness.image.description import bundled_description
 from harness.image.kernel_image import KernelImage
 
 
 @pytest.fixture(scope="session")
 def kernel() -> KernelImage:
     """The bundled kernel, built once; several test processes wait for one another."""
-    return build(load_description(bundled_description()), {})
+    return build(bundled_description(), {})
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from harness.cli.options import find_maps, parse_size
 from harness.maps import library
-from harness.maps.compact import format_compact
 from harness.maps.json_form import format_json
+from harness.maps.notation import format_compact
 from harness.maps.scale import scale
 from harness.report.map_text import map_text
 from harness.report.units import about

@@ -164,7 +164,7 @@ def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
             raise click.UsageError(f"--build has no effect: {path} is a built kernel")
         return load_kernel(path, Description.none())
     if path is None:
-        return build(load_description(bundled_description()), variables)
+        return build(bundled_description(), variables)
     file = path / "harness.toml" if path.is_dir() else path
     return build(load_description(file), variables)
 

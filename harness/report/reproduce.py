@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 
-from harness.image.description import bundled_description
 from harness.machine.spec import Fill, FillKind, MachineSpec
 from harness.maps import library
-from harness.maps.compact import format_compact
 from harness.maps.memory_map import MemoryMap
+from harness.maps.notation import format_compact
 from harness.maps.scale import scale
 from harness.report.units import size
 
@@ -31,10 +30,10 @@ def fill_text(fill: Fill) -> str:
 
 
 def _kernel(spec: MachineSpec) -> list[str]:
-    description = spec.kernel.description.path
-    if description == bundled_description():
+    description = spec.kernel.description
+    if description.bundled:
         return []
-    return ["--kernel", str(description or spec.kernel.path)]
+    return ["--kernel", str(description.path or spec.kernel.path)]
 
 
 def _map(memory_map: MemoryMap | None, memory: int) -> list[str]:
