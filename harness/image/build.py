@@ -1,4 +1,4 @@
-"""Build a kernel as its description says: out of tree, incrementally, one folder a configuration."""
+"""Build a kernel as its description says: out of tree, a folder for each configuration."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ Sizes and offsets are in bytes of the target (i386: ``int``, ``long`` and pointe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 
@@ -90,7 +90,7 @@ class CType:
     def members(self) -> tuple[Member, ...]:
         """Members of a struct or union as declared; anonymous ones have the name ""."""
         return tuple(
-            Member(name, offset, self.stripped._resolved(index), position, bits)
+            Member(name, offset, self.stripped._resolved(index), position, bits, room=self.size)
             for name, offset, index, position, bits in self.stripped.member_rows
         )
 
@@ -139,19 +139,22 @@ class Member:
     bit_size: int | None = None
     overlaps: bool = False
     """Whether it shares its bytes with others, being in a union."""
+    room: int = 0
+    """Bytes of the struct: no storage reaches beyond."""
 
     @cached_property
     def storage(self) -> tuple[int, int]:
         """Offset and size, in bytes, of what must be read to get at the value.
 
         Of a bit-field this is the unit of its declared type, as the compiler would load it,
-        unless the bits straddle two such units (packed structs): then the bytes that hold them.
+        unless the bits straddle two such units, or the unit reaches beyond the struct (packed
+        structs): then the bytes that hold them.
         """
         if self.bit_position is None or self.bit_size is None:
             return self.offset, self.type.size
         unit = self.type.size * 8
         start = self.bit_position // unit * unit
-        if self.bit_position + self.bit_size <= start + unit:
+        if self.bit_position + self.bit_size <= start + unit <= self.room * 8:
             return start // 8, unit // 8
         start = self.bit_position // 8
         return start, (self.bit_position + self.bit_size + 7) // 8 - start
@@ -164,4 +167,10 @@ class Member:
     def shifted(self, offset: int, overlaps: bool) -> Member:
         """Return the same member ``offset`` bytes further, as of an enclosing struct."""
         position = None if self.bit_position is None else self.bit_position + offset * 8
-        return Member(self.name, self.offset + offset, self.type, position, self.bit_size, overlaps)
+        return replace(
+            self,
+            offset=self.offset + offset,
+            bit_position=position,
+            overlaps=overlaps,
+            room=self.room + offset,
+        )

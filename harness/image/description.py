@@ -19,7 +19,6 @@ __all__ = [
     "Description",
     "DescriptionError",
     "bundled_description",
-    "bundled_path",
     "load_description",
 ]
 
@@ -241,25 +240,15 @@ class Description:
         """Folder of the description: the kernel's source."""
         return self.path.parent if self.path else None
 
-    @property
-    def bundled(self) -> bool:
-        """Whether it is that of the kernel that comes with the harness."""
-        return self.path == bundled_path()
-
     @staticmethod
     def none() -> Description:
         """Return the description of a kernel of which nothing is known."""
         return Description()
 
 
-def bundled_path() -> Path:
+def bundled_description() -> Path:
     """Return where the description of the kernel that comes with the harness stands."""
     return Path(__file__).resolve().parents[2] / "kernel" / "harness.toml"
-
-
-def bundled_description() -> Description:
-    """Read the description of the kernel that comes with the harness."""
-    return load_description(bundled_path())
 
 
 def load_description(path: Path) -> Description:

@@ -208,7 +208,10 @@ def _bits(member: Any) -> tuple[int | None, int | None]:
     position = _location(member) * 8
     if "DW_AT_bit_offset" in member.attributes:
         unit = _attribute(member, "DW_AT_byte_size", 0) or _byte_size(_referred(member))
-        position += unit * 8 - _attribute(member, "DW_AT_bit_offset", 0) - width
+        offset = _attribute(member, "DW_AT_bit_offset", 0)
+        if offset >= 1 << 63:  # negative, in a form without a sign: Clang, for packed structs
+            offset -= 1 << 64
+        position += unit * 8 - offset - width
     return position, width
 
 
