@@ -203,8 +203,8 @@ def test_building_wants_every_member_and_no_other(kernel: KernelImage) -> None:
         layout.build({"next": 1})
     with pytest.raises(ConstructError, match="no member 'prev'"):
         layout.build({"next": 1, "previous": 2, "prev": 3})
+    fields = kernel.types.construct("struct fields")
     with pytest.raises(ConstructError, match="does not fit 'b', 7 bits"):
-        fields = kernel.types.construct("struct fields")
         fields.build({"a": 0, "b": 128, "c": 0, "d": 0, "e": 0, "f": 0})
 
 
