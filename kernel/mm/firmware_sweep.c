@@ -98,8 +98,7 @@ static void paint(const struct firmware_entry *entry, void *context __attribute_
     }
 }
 
-static void count_losses(const struct firmware_entry *entry,
-                         void *context __attribute__((unused)))
+static void count_losses(const struct firmware_entry *entry, void *context __attribute__((unused)))
 {
     if (entry->length == 0)
         losses.empty++;

@@ -15,22 +15,21 @@
  *     0xFF800000  a hole of 4 MiB
  *     0xFFC00000  the window: temporary mappings (boot/window.h)
  */
-#define PAGE_SHIFT        12
-#define PAGE_SIZE         4096u
-#define LARGE_PAGE_SIZE   0x400000u
-#define KERNEL_BASE       0xC0000000u
-#define DIRECT_MAP_SIZE   0x38000000u /* 896 MiB */
-#define AREAS_START       0xF8400000u
-#define AREAS_END         0xFF800000u
-#define WINDOW_BASE       0xFFC00000u
-#define BOOT_MAP_SIZE     0x800000u  /* what the boot page tables reach: the first 8 MiB */
-#define DMA_LIMIT         0x1000000u /* ISA DMA reaches 16 MiB: 24 address lines */
-#define ADDRESS_LIMIT     0x100000000ull /* end of 32-bit physical memory */
+#define PAGE_SHIFT      12
+#define PAGE_SIZE       4096u
+#define LARGE_PAGE_SIZE 0x400000u
+#define KERNEL_BASE     0xC0000000u
+#define DIRECT_MAP_SIZE 0x38000000u /* 896 MiB */
+#define AREAS_START     0xF8400000u
+#define AREAS_END       0xFF800000u
+#define WINDOW_BASE     0xFFC00000u
+#define DMA_LIMIT       0x1000000u     /* ISA DMA reaches 16 MiB: 24 address lines */
+#define ADDRESS_LIMIT   0x100000000ull /* end of 32-bit physical memory */
 
 #define PHYS_TO_PFN(address) ((pfn_t)((address) >> PAGE_SHIFT))
 #define PFN_TO_PHYS(pfn)     ((phys_t)(pfn) << PAGE_SHIFT)
 
-#define VIRT_TO_PHYS(address) ((phys_t)(uintptr_t)(address)-KERNEL_BASE)
+#define VIRT_TO_PHYS(address) ((phys_t)(uintptr_t)(address) - KERNEL_BASE)
 #define PHYS_TO_VIRT(address) ((void *)((uintptr_t)(address) + KERNEL_BASE))
 
 /* Given by the linker script; all page aligned. The image ends behind .bss and the boot stack. */

@@ -1,5 +1,6 @@
 #include "mm/early/bootmem.h"
 
+#include "boot/boot_tables.h"
 #include "lib/panic.h"
 #include "lib/print.h"
 #include "lib/string.h"

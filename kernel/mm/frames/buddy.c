@@ -38,8 +38,8 @@ static void remove_free_block(struct page *page)
 static struct page *free_buddy(const struct page *page, unsigned order)
 {
     struct page *buddy = pfn_to_page(page_to_pfn(page) ^ 1u << order);
-    bool joins = buddy && buddy->zone == page->zone && buddy->flags & PAGE_FREE &&
-                 buddy->order == order;
+    bool joins =
+        buddy && buddy->zone == page->zone && buddy->flags & PAGE_FREE && buddy->order == order;
     return joins ? buddy : NULL;
 }
 
@@ -109,7 +109,8 @@ static void check_allocated(const struct page *page, unsigned order)
 {
     pfn_t frame = page_to_pfn(page);
     if (page < mem_map || frame >= mem_map_frames || &mem_map[frame] != page)
-        panic("buddy: free of 0x%08x, which is in no frame's descriptor", (unsigned)(uintptr_t)page);
+        panic("buddy: free of 0x%08x, which is in no frame's descriptor",
+              (unsigned)(uintptr_t)page);
     if (page->flags & PAGE_RESERVED)
         panic("buddy: frame 0x%x freed, which is reserved", frame);
     if (page->count == 0)

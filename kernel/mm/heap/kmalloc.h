@@ -26,7 +26,8 @@ void *kmalloc(size_t size);
 
 enum kfree_result { KFREE_OK, KFREE_NOT_A_BLOCK, KFREE_BAD_MAGIC };
 
-/* kfree(NULL) does nothing. A pointer that kmalloc did not give, or a header overwritten, panics. */
+/* kfree(NULL) does nothing. A pointer that kmalloc did not give, or a header overwritten, panics.
+ */
 void kfree(void *address);
 /* The same without panicking, for those who can tell a person. */
 enum kfree_result kfree_checked(void *address);

@@ -1,0 +1,121 @@
+#include "boot/window.h"
+#include "cpu/features.h"
+#include "cpu/registers.h"
+#include "lib/panic.h"
+#include "lib/print.h"
+#include "mm/firmware_map.h"
+#include "mm/layout.h"
+#include "mm/paging/boot_map.h"
+#include "mm/paging/paging.h"
+#include "mm/paging/tables.h"
+#include "mm/paging/tlb.h"
+
+/* Building the permanent page directory: the direct map and the window; see mm/layout.h. */
+
+#define CHUNK_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
+
+phys_t page_directory_physical;
+uint32_t *page_directory;
+
+static bool frame_within(pfn_t frame, const char *start, const char *end)
+{
+    return frame >= PHYS_TO_PFN(VIRT_TO_PHYS(start)) && frame < PHYS_TO_PFN(VIRT_TO_PHYS(end));
+}
+
+static bool frame_of_image(pfn_t frame)
+{
+    return frame_within(frame, kernel_start, kernel_end);
+}
+
+static bool frame_guards_stack(pfn_t frame)
+{
+    return frame_within(frame, boot_stack_guard_low, boot_stack) ||
+           frame_within(frame, boot_stack_top, boot_stack_guard_high + PAGE_SIZE);
+}
+
+static bool frame_mapped(pfn_t frame)
+{
+    if (frame == 0 || frame_guards_stack(frame))
+        return false;
+    return frame_of_image(frame) || firmware_map_usable(frame);
+}
+
+static uint32_t global_flag(void)
+{
+    return cpu_has(CPU_PGE) ? PTE_GLOBAL : 0;
+}
+
+static uint32_t frame_entry(pfn_t frame)
+{
+    bool read_only = frame_within(frame, kernel_text_start, kernel_text_end) ||
+                     frame_within(frame, kernel_rodata_start, kernel_rodata_end);
+    uint32_t writable = read_only ? 0 : PTE_WRITABLE;
+    return PFN_TO_PHYS(frame) | PTE_PRESENT | writable | global_flag();
+}
+
+static bool chunk_meets_image(pfn_t first)
+{
+    return first < PHYS_TO_PFN(VIRT_TO_PHYS(kernel_end)) &&
+           PHYS_TO_PFN(VIRT_TO_PHYS(kernel_start)) < first + CHUNK_FRAMES;
+}
+
+/*
+ * One 4 MiB page maps all or nothing, with one set of permissions. The first chunk never is one:
+ * frame 0 does not count as usable.
+ */
+static bool chunk_is_large(pfn_t first, uint32_t usable)
+{
+    return cpu_has(CPU_PSE) && usable == CHUNK_FRAMES && !chunk_meets_image(first);
+}
+
+static uint32_t chunk_by_table(pfn_t first)
+{
+    phys_t table = table_alloc();
+    if (!table)
+        refuse("no memory for the page tables of the direct map");
+    uint32_t *entries = PHYS_TO_VIRT(table);
+    for (uint32_t i = 0; i < CHUNK_FRAMES; i++) {
+        if (frame_mapped(first + i))
+            entries[i] = frame_entry(first + i);
+    }
+    return table | PTE_PRESENT | PTE_WRITABLE;
+}
+
+static uint32_t chunk_entry(pfn_t first)
+{
+    uint32_t usable = firmware_map_count(first ? first : 1, first + CHUNK_FRAMES);
+    if (chunk_is_large(first, usable))
+        return PFN_TO_PHYS(first) | PTE_PRESENT | PTE_WRITABLE | PTE_LARGE | global_flag();
+    return usable || chunk_meets_image(first) ? chunk_by_table(first) : 0;
+}
+
+static void build_directory(void)
+{
+    page_directory_physical = table_alloc();
+    if (!page_directory_physical)
+        refuse("no memory for the page directory");
+    page_directory = PHYS_TO_VIRT(page_directory_physical);
+    for (phys_t chunk = 0; chunk < DIRECT_MAP_SIZE; chunk += LARGE_PAGE_SIZE)
+        page_directory[DIRECTORY_INDEX(KERNEL_BASE + chunk)] = chunk_entry(PHYS_TO_PFN(chunk));
+    page_directory[DIRECTORY_INDEX(WINDOW_BASE)] =
+        VIRT_TO_PHYS(window_table) | PTE_PRESENT | PTE_WRITABLE;
+}
+
+/* Global pages are turned on behind the switch: none of the boot directory's may stay. */
+static void switch_directory(void)
+{
+    cr3_write(page_directory_physical);
+    if (cpu_has(CPU_WP))
+        cr0_write(cr0_read() | CR0_WP);
+    if (cpu_has(CPU_PGE))
+        cr4_write(cr4_read() | CR4_PGE);
+}
+
+void paging_init(void)
+{
+    tlb_init();
+    build_directory();
+    switch_directory();
+    boot_map_free_tables();
+    kprintf("mm: page directory at 0x%08x\n", page_directory_physical);
+}
