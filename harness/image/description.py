@@ -19,6 +19,7 @@ __all__ = [
     "Description",
     "DescriptionError",
     "bundled_description",
+    "bundled_path",
     "load_description",
 ]
 
@@ -240,15 +241,25 @@ class Description:
         """Folder of the description: the kernel's source."""
         return self.path.parent if self.path else None
 
+    @property
+    def bundled(self) -> bool:
+        """Whether it is that of the kernel that comes with the harness."""
+        return self.path == bundled_path()
+
     @staticmethod
     def none() -> Description:
         """Return the description of a kernel of which nothing is known."""
         return Description()
 
 
-def bundled_description() -> Path:
+def bundled_path() -> Path:
     """Return where the description of the kernel that comes with the harness stands."""
     return Path(__file__).resolve().parents[2] / "kernel" / "harness.toml"
+
+
+def bundled_description() -> Description:
+    """Read the description of the kernel that comes with the harness."""
+    return load_description(bundled_path())
 
 
 def load_description(path: Path) -> Description:
