@@ -21,7 +21,7 @@ import re
 from dataclasses import dataclass, field
 
 from harness.maps.memory_map import MemoryMap
-from harness.maps.region import Region
+from harness.maps.region import ADDRESS_SPACE, Region
 from harness.maps.syntax import MapSyntaxError, region_from_to
 
 SOFT_RESERVED = 0xEFFFFFFF
@@ -132,10 +132,15 @@ def _type(rest: str) -> int | None:
 
 
 def _region(found: re.Match[str], type_: int) -> Region:
-    """Return the region of a match of ``_RANGE``; raise ValueError where it ends too early."""
+    """Return the region of a match of ``_RANGE``; raise ValueError where it ends too early.
+
+    The last byte of an entry without length is base - 1: for base 0, it is printed as 2**64 - 1.
+    """
     a, b = (int(digits, 16) for digits in found.groups() if digits is not None)
     if "@" in found[0]:
         return Region(b, a, type_)
+    if found[0].startswith("[") and (a, b + 1) == (0, ADDRESS_SPACE):
+        return Region(0, 0, type_)
     if found[0].startswith("["):
         return region_from_to(a, b + 1, type_)
     return region_from_to(a, b, type_)

@@ -48,7 +48,8 @@ class MemoryMap:
 
         Where entries overlap, the more restrictive type wins: bad, then NVS, then ACPI, then
         reserved and all unknown types (of two, the greater number), then usable. Adjacent regions
-        of one type are joined, empty ones left out, and what wraps is cut off at 2**64.
+        of one type are joined, empty ones left out, and what wraps is cut off at 2**64. (All 2**64
+        bytes of one type stay in two pieces: no u64 holds that length.)
         """
         return replace(self, entries=tuple(_joined(_resolved(self.entries))))
 
@@ -119,12 +120,14 @@ def _cut_end(entry: Region) -> int:
 
 
 def _joined(regions: list[Region]) -> list[Region]:
-    """Join adjacent regions of one type."""
+    """Join adjacent regions of one type, as long as a u64 holds the length."""
     joined: list[Region] = []
     for region in regions:
         last = joined[-1] if joined else None
         if last and last.end == region.base and last.type == region.type:
-            joined[-1] = Region(last.base, last.length + region.length, last.type)
-        else:
-            joined.append(region)
+            length = last.length + region.length
+            if length < ADDRESS_SPACE:
+                joined[-1] = Region(last.base, length, last.type)
+                continue
+        joined.append(region)
     return joined
