@@ -38,9 +38,9 @@ class LinearMap:
     user: bool
     global_: bool
     read_only: tuple[range, ...]
-    """Pages of the image's segments that may not be written."""
+    """Frames of the image's segments that may not be written, wherever those are linked."""
     writable_image: tuple[range, ...]
-    """Pages of its writable segments; they win over a read-only one on the same page."""
+    """Frames of its writable segments; they win over a read-only one in the same frame."""
     exceptions: tuple[tuple[str, range], ...]
     """Pages that are left out, with how the description names their start."""
 
@@ -64,8 +64,8 @@ class LinearMap:
         return rights | (GLOBAL if self.global_ and global_on else 0)
 
     def _set_writable(self, codes: PageCodes, ranges: tuple[range, ...], on: bool) -> None:
-        for pages in ranges:
-            part = codes[self._within(pages)]
+        for frames in ranges:
+            part = codes[frames.start : frames.stop]
             present = (part & PRESENT) != 0
             part[present] = (part[present] & ~np.uint8(WRITABLE)) | (WRITABLE if on else 0)
 
@@ -81,7 +81,6 @@ def linear_maps(kernel: KernelImage) -> tuple[LinearMap, ...]:
 
 
 def _linear_map(kernel: KernelImage, mapping: LinearMapping) -> LinearMap:
-    segments = [part for part in kernel.segments if _lies_in(part, mapping)]
     return LinearMap(
         name=mapping.name,
         pages=pages_of(mapping.virtual, mapping.end),
@@ -89,8 +88,8 @@ def _linear_map(kernel: KernelImage, mapping: LinearMapping) -> LinearMap:
         writable=mapping.writable,
         user=mapping.user,
         global_=mapping.global_,
-        read_only=tuple(_pages(part) for part in segments if not part.writable),
-        writable_image=tuple(_pages(part) for part in segments if part.writable),
+        read_only=tuple(_frames(part) for part in kernel.segments if not part.writable),
+        writable_image=tuple(_frames(part) for part in kernel.segments if part.writable),
         exceptions=tuple(
             (start, pages_of(evaluate(start, kernel.symbol), evaluate(end, kernel.symbol)))
             for start, end in mapping.except_
@@ -98,10 +97,5 @@ def _linear_map(kernel: KernelImage, mapping: LinearMapping) -> LinearMap:
     )
 
 
-def _lies_in(segment: Segment, mapping: LinearMapping) -> bool:
-    inside = mapping.virtual <= segment.virtual < mapping.end
-    return inside and segment.virtual - mapping.virtual == segment.physical
-
-
-def _pages(segment: Segment) -> range:
-    return outward(range(segment.virtual, segment.virtual + segment.memory_size))
+def _frames(segment: Segment) -> range:
+    return outward(range(segment.physical, segment.physical + segment.memory_size))
