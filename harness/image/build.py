@@ -126,7 +126,10 @@ def _environment() -> dict[str, str]:
     """
     inherited = {k: v for k, v in os.environ.items() if k not in ("MFLAGS", "MAKELEVEL")}
     jobs = len(os.sched_getaffinity(0))
-    return inherited | {"LC_ALL": "C", "MAKEFLAGS": f"-j{jobs} --output-sync=target --no-print-directory"}
+    return inherited | {
+        "LC_ALL": "C",
+        "MAKEFLAGS": f"-j{jobs} --output-sync=target --no-print-directory",
+    }
 
 
 def _explain(command: list[str], status: int, output: str) -> str:

@@ -1,0 +1,87 @@
+"""Symbols and source lines against binutils."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.image.elf import load_kernel
+from harness.image.errors import UnknownName
+from harness.image.kernel_image import KernelImage
+from tests.image.compiler import COMPILERS, compile_kernel
+
+SOURCE = """
+asm(".text; .globl label; label: nop; nop; nop");
+static int add(int x) { return x + 1; }
+__attribute__((noinline)) int work(int x)
+{
+    int sum = 0;
+    for (int i = 0; i < x; i++)
+        sum += add(i) * x;
+    return sum;
+}
+void _start(void)
+{
+    for (;;)
+        work(7);
+}
+"""
+
+
+@pytest.fixture(scope="module", params=COMPILERS)
+def kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KernelImage:
+    return load_kernel(compile_kernel(tmp_path_factory.mktemp("symbols"), SOURCE, request.param))
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def test_symbols_are_those_of_nm(kernel: KernelImage) -> None:
+    rows = re.findall(r"^(\w+) [^Ua] (\S+)$", _output("nm", str(kernel.path)), re.MULTILINE)
+    assert {name: int(value, 16) for value, name in rows} == dict(kernel.symbols)
+
+
+def _functions(path: Path) -> dict[str, range]:
+    """Return the addresses of each function."""
+    rows = re.findall(r": (\w+) +(\d+) FUNC .* (\w+)$", _output("readelf", "-sW", str(path)), re.M)
+    return {n: range(int(start, 16), int(start, 16) + int(size)) for start, size, n in rows}
+
+
+def test_every_address_of_a_function_is_in_it(kernel: KernelImage) -> None:
+    functions = _functions(kernel.path)
+    assert {"work", "_start"} <= functions.keys()
+    for name, addresses in functions.items():
+        found = [kernel.function_at(address) for address in addresses]
+        assert found == [(name, offset) for offset in range(len(addresses))]
+
+
+def test_every_instruction_has_the_line_of_addr2line(kernel: KernelImage) -> None:
+    addresses = [a for function in _functions(kernel.path).values() for a in function]
+    said = _output("addr2line", "-e", str(kernel.path), *map(hex, addresses)).splitlines()
+    expected = [(Path(file).name, int(line)) for file, line in map(_place, said)]
+    assert [kernel.source_line(address) for address in addresses] == expected
+
+
+def _place(said: str) -> tuple[str, str]:
+    file, _, line = said.partition(" ")[0].rpartition(":")
+    return file, line
+
+
+def test_a_label_without_a_size_reaches_to_the_next_function(kernel: KernelImage) -> None:
+    assert kernel.function_at(kernel.symbol("label") + 2) == ("label", 2)
+
+
+def test_addresses_outside_have_neither_function_nor_line(kernel: KernelImage) -> None:
+    for address in (0, 0x100000, 0xC00FFFFF, 0xFFFFFFFF):
+        assert kernel.source_line(address) is None
+    assert kernel.function_at(0) is None
+    assert kernel.function_at(0xFFFFFFFF) is None
+
+
+def test_an_unknown_symbol_comes_with_the_nearest(kernel: KernelImage) -> None:
+    with pytest.raises(UnknownName, match="no symbol 'wrok'; nearest: work"):
+        kernel.symbol("wrok")
