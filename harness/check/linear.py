@@ -56,7 +56,7 @@ class LinearMap:
         self._set_writable(codes, self.read_only, False)
         self._set_writable(codes, self.writable_image, True)
         for _, pages in self.exceptions:
-            codes[self._within(pages)] = 0
+            codes[self.within(pages)] = 0
         return codes
 
     def _rights(self, global_on: bool) -> int:
@@ -69,7 +69,8 @@ class LinearMap:
             present = (part & PRESENT) != 0
             part[present] = (part[present] & ~np.uint8(WRITABLE)) | (WRITABLE if on else 0)
 
-    def _within(self, pages: range) -> slice:
+    def within(self, pages: range) -> slice:
+        """Return the part of this map's arrays that virtual ``pages`` are."""
         first = max(pages.start, self.pages.start) - self.pages.start
         return slice(first, max(first, pages.stop - self.pages.start))
 

@@ -103,9 +103,9 @@ def _check_presence(
     findings.add_pages("missing", must & ~are, what, ("V7",), first)
     extra = are & ~must
     for name, pages in linear.exceptions:
-        part = slice(pages.start - first, pages.stop - first)
+        part = linear.within(pages)
         what = f"mapped, but must be left out of the {linear.name} ({name})"
-        findings.add_pages("guard", extra[part], what, ("V7",), pages.start)
+        findings.add_pages("guard", extra[part], what, ("V7",), first + part.start)
         extra[part] = False
     what = f"mapped in the {linear.name}, but its frame is neither {' nor '.join(linear.sets)}"
     findings.add_pages("extra", extra, what, ("V1", "V7"), first)

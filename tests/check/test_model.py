@@ -128,3 +128,15 @@ def test_a_page_of_two_segments_takes_the_writable_one_s_right(tmp_path: Path) -
     codes = model.linear[0].expected(model.usable, model.image, global_on=False)
     assert codes[0x101] & 2 == 0
     assert codes[0x102] & 2 == 2
+
+
+def test_rights_follow_the_frame_of_a_segment_that_is_linked_elsewhere(tmp_path: Path) -> None:
+    kernel = example.kernel(tmp_path)
+    entry = replace(kernel.segments[0], virtual=kernel.segments[0].physical)
+    model = Model.of(
+        replace(kernel, segments=(entry, kernel.segments[1])),
+        example.memory_map(),
+        (range(example.FRAMES * PAGE),),
+    )
+    codes = model.linear[0].expected(model.usable, model.image, global_on=False)
+    assert (codes[0x100] & 3, codes[0x102] & 3) == (1, 3)
