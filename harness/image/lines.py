@@ -32,12 +32,15 @@ class LineTable:
         return LineTable(tuple(value["files"]), tuple(value["addresses"]), places)
 
     def find(self, address: int) -> tuple[str, int] | None:
-        """Return source file and line of the instruction at virtual ``address``."""
+        """Return source file and line of the instruction at virtual ``address``.
+
+        None for what comes from no line: outside, or made by the compiler (line 0).
+        """
         index = bisect_right(self.addresses, address) - 1
         if index < 0:
             return None
         file, line = self.places[index]
-        return None if file == _NO_FILE else (self.files[file], line)
+        return None if file == _NO_FILE or line == 0 else (self.files[file], line)
 
 
 def _extract(contents: bytes) -> dict[str, Any]:
