@@ -45,16 +45,17 @@ def read_toml(path: Path) -> TomlDocument:
     """Parse ``path``; raise :class:`DescriptionError` when it cannot be read or is not TOML."""
     try:
         text = path.read_text(encoding="utf-8")
-        return TomlDocument(path, tomllib.loads(text), _locate(text))
     except OSError as error:
         raise DescriptionError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise DescriptionError(f"{path}: not UTF-8 text: byte {error.start}") from None
+    try:
+        return TomlDocument(path, tomllib.loads(text), _locate(text))
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", place)
-        where = f"{path}:{line[1]}" if line else str(path)
-        raise DescriptionError(f"{where}: {message}") from None
+        number = line[1] if line else len(text.splitlines())  # "at end of document"
+        raise DescriptionError(f"{path}:{number}: {message}") from None
 
 
 def _locate(text: str) -> dict[Where, int]:

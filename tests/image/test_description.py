@@ -1,0 +1,187 @@
+"""Descriptions: the bundled one, small ones, and each mistake at its line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.image.description import (
+    Description,
+    DescriptionError,
+    Zone,
+    bundled_description,
+    bundled_path,
+    load_description,
+)
+from harness.image.toml_table import read_toml
+
+
+def _load(tmp_path: Path, text: str) -> Description:
+    path = tmp_path / "harness.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_description(path)
+
+
+def test_the_bundled_description_is_valid() -> None:
+    description = bundled_description()
+    assert description.bundled
+    assert description.path == bundled_path()
+    assert description.zones[0] == Zone("dma", 16 << 20)
+    hash(description)
+
+
+def test_everything_is_optional(tmp_path: Path) -> None:
+    description = _load(tmp_path, "")
+    assert description.source == tmp_path
+    assert not description.bundled
+    none = Description.none()
+    for name in ("build", "monitor", "frame_table", "zones", "heaps", "console", "page_tables"):
+        assert getattr(description, name) == getattr(none, name)
+
+
+def test_values_keep_their_names(tmp_path: Path) -> None:
+    text = """
+    [moments]
+    early = "hand_over"
+    [[page_tables.linear]]
+    name = "direct"
+    virtual = 0xC0000000
+    end = 0xC0400000
+    frames = ["image"]
+    global = true
+    except = [["0", "a + 1"]]
+    [frame_table]
+    array = "frames"
+    count = "n"
+    owners."page table" = "flags & 1"
+    [[bitmaps]]
+    name = "map"
+    words = "w"
+    bits = "b"
+    moment = "early"
+    taken = 0
+    """
+    description = _load(tmp_path, text)
+    assert description.moments == {"early": "hand_over"}
+    linear = description.page_tables.linear[0]
+    assert (linear.global_, linear.except_, linear.user) == (True, (("0", "a + 1"),), False)
+    assert description.frame_table is not None
+    assert description.frame_table.owners == {"page table": "flags & 1"}
+    assert description.bitmaps[0].taken == 0
+
+
+_LINEAR = '[[page_tables.linear]]\nname = "d"\nvirtual = {}\nend = {}\nframes = ["image"]'
+_MONITOR = "[monitor]\nprompt = '> '\nrequest = '{}'\nanswer = '{}'"
+_BITMAP = '[[bitmaps]]\nname = "b"\nwords = "w"\nbits = "n"\n'
+
+MISTAKES = [
+    ('nmae = "x"', 1, "nmae: unknown key; did you mean 'name'?"),
+    ("\n\nzzz = 1", 3, "zzz: unknown key; known: name, build"),
+    ('[build]\ncommand = ["make"]', 1, "build: image is missing"),
+    (
+        '[build]\nimage = "k"\ncommand = [\n  "make",\n  7,\n]',
+        3,
+        "build.command[1]: must be a string",
+    ),
+    ("name = 3", 1, "name: must be a string, not 3"),
+    ('name = ""', 1, "name: must not be empty"),
+    ("build = 3", 1, "build: must be a table"),
+    ("zones = 3", 1, "zones: must be an array, not 3"),
+    ('moments = ["x"]', 1, "moments: must be a table"),
+    ('[boot]\npaths = ["direct", "dirct"]', 2, "boot.paths[1]: must be one of 'direct'"),
+    ("[console]\nfirst = 'a'\nready = '(b'", 3, "console.ready: not a regular expression"),
+    ('[[zones]]\nname = "a"\nend = true', 3, "zones[0].end: must be a non-negative integer"),
+    ('[[zones]]\nname = "a"\nend = -1', 3, "zones[0].end: must be a non-negative integer"),
+    (
+        '[[zones]]\nname = "a"\nend = 9\n[[zones]]\nname = "b"\nend = 9',
+        6,
+        "zones[1].end: 0x9 does not lie behind 0x9",
+    ),
+    (_LINEAR.format(4096, 4097), 3, "page_tables.linear[0].virtual: virtual and end must be mult"),
+    (_LINEAR.format(8192, 8192), 4, "page_tables.linear[0].end: must be above virtual"),
+    (_LINEAR.format(0, 4096) + '\nexcept = [["1"]]', 6, "must have 2 elements, not 1"),
+    (_MONITOR.format("{tag}", "{tag}"), 3, "monitor.request: needs {command}"),
+    (_MONITOR.format("{tag} {command}", "x"), 4, "monitor.answer: needs {tag}"),
+    (_MONITOR.format("{tag} {command}", "{tag}("), 4, "monitor.answer: not a regular expression"),
+    (_MONITOR.format("{tag} {command}", "{tag}"), 4, "needs a group (?P<status>"),
+    (_BITMAP + 'moment = "late"', 5, "bitmaps[0].moment: no moment 'late'; there are ready"),
+    (_BITMAP + "taken = true", 5, "bitmaps[0].taken: must be one of 0, 1, not True"),
+    ('[moments]\nready = "f"', 2, "moments.ready: this name is taken"),
+    ('[[metadata]]\nname = "m"\nstart = "s"', 1, "needs start and length, or chain and next"),
+    (
+        '[[free_lists]]\nname = "f"\nhead = "h"\nstyle = "null"',
+        1,
+        "free_lists[0].nodes: there is no [frame_table]",
+    ),
+    ('a = "\nb', 1, "Illegal character"),
+    ("a = 1\na = 2", 2, "Cannot overwrite a value"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message"), MISTAKES, ids=[m[2] for m in MISTAKES])
+def test_mistakes_are_named_at_their_line(
+    tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    with pytest.raises(DescriptionError) as caught:
+        _load(tmp_path, text)
+    place = re.escape(f"{tmp_path / 'harness.toml'}:{line}: ")
+    assert re.match(place, str(caught.value)), caught.value
+    assert message in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DescriptionError, match="No such file"):
+        load_description(tmp_path / "missing.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
+    with pytest.raises(DescriptionError, match="not UTF-8 text: byte 8"):
+        load_description(tmp_path / "latin.toml")
+
+
+def test_lines_are_found_behind_everything_that_toml_allows(tmp_path: Path) -> None:
+    text = (
+        'a = """\n[not.a.table]\nb = 1\n"""\n'
+        "c = [\n  [1],\n  # comment\n  [2],\n]\n"
+        '[ d . "e f" ] # comment\n  g.h = 1\n'
+        "[[i]]\n[i.j]\nk = 1\n[[i]]\n[i.j]\nk = 2\n"
+    )
+    path = tmp_path / "harness.toml"
+    path.write_text(text)
+    lines = read_toml(path).lines
+    assert lines == {
+        ("a",): 1,
+        ("c",): 5,
+        ("d", "e f"): 10,
+        ("d", "e f", "g", "h"): 11,
+        ("i", 0): 12,
+        ("i", 0, "j"): 13,
+        ("i", 0, "j", "k"): 14,
+        ("i", 1): 15,
+        ("i", 1, "j"): 16,
+        ("i", 1, "j", "k"): 17,
+    }
+
+
+@given(data=st.data())
+def test_a_damaged_description_is_refused_or_valid(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    lines = bundled_path().read_text().splitlines()
+    for _ in range(data.draw(st.integers(1, 3))):
+        index = data.draw(st.integers(0, len(lines) - 1))
+        lines[index] = data.draw(st.sampled_from(["", "x = 1", "[x]", "x", *lines]))
+    path = tmp_path_factory.getbasetemp() / "damaged.toml"
+    path.write_text("\n".join(lines))
+    message = _complaint(path)
+    assert message is None or re.match(rf"{path}:\d+: ", message)
+
+
+def _complaint(path: Path) -> str | None:
+    try:
+        load_description(path)
+    except DescriptionError as error:
+        return str(error)
+    return None
