@@ -8,6 +8,7 @@ enum cpu_feature {
     CPU_WP = 1 << 1,     /* 486 and later: CR0.WP */
     CPU_PSE = 1 << 2,    /* 4 MiB pages */
     CPU_PGE = 1 << 3,    /* global pages */
+    CPU_CR4 = 1 << 4,    /* has control register 4 */
 };
 
 /* Found once, before anything asks: EFLAGS.AC, EFLAGS.ID, then CPUID leaf 1. */

@@ -1,0 +1,190 @@
+#include "boot/multiboot.h"
+
+#include "boot/command_line.h"
+#include "boot/multiboot_format.h"
+#include "boot/window.h"
+#include "lib/panic.h"
+#include "lib/print.h"
+
+/*
+ * Bounds on what a loader may claim. Ranges that cannot be listed could not be kept from the
+ * allocator, and entries that are not read may be reservations: beyond a bound the kernel refuses.
+ */
+#define MODULES_MAX     256
+#define RANGES_MAX      (2 * MODULES_MAX + 8)
+#define MAP_ENTRIES_MAX 16384
+#define STRING_MAX      0x10000u
+
+static struct multiboot_information information;
+static struct boot_range ranges[RANGES_MAX];
+static unsigned range_count;
+
+static void add_range(const char *what, phys_t start, uint32_t length)
+{
+    if (length > 0 && start + length - 1 < start) {
+        kprintf("boot: %s at 0x%08x goes beyond 4 GiB: cut\n", what, start);
+        length = -start;
+    }
+    if (length == 0)
+        return;
+    ASSERT(range_count < RANGES_MAX);
+    ranges[range_count++] = (struct boot_range){what, start, length};
+}
+
+/* Bytes of the string with its terminator; a string without end is cut at STRING_MAX. */
+static uint32_t string_length(const char *what, phys_t string)
+{
+    char part[128];
+
+    for (uint32_t length = 0; length < STRING_MAX; length += sizeof(part)) {
+        physical_read(string + length, part, sizeof(part));
+        for (uint32_t i = 0; i < sizeof(part); i++)
+            if (part[i] == '\0')
+                return length + i + 1;
+    }
+    kprintf("boot: %s at 0x%08x does not end: cut at %u bytes\n", what, string, STRING_MAX);
+    return STRING_MAX;
+}
+
+static void add_string(const char *what, phys_t string)
+{
+    if (string != 0)
+        add_range(what, string, string_length(what, string));
+}
+
+static void add_module(const struct multiboot_module *module)
+{
+    if (module->end < module->start)
+        kprintf("boot: module 0x%08x-0x%08x ends before it begins: ignored\n", module->start,
+                module->end);
+    else
+        add_range("module", module->start, module->end - module->start);
+    add_string("module string", module->string);
+}
+
+static void add_modules(void)
+{
+    uint32_t count = information.modules_count;
+    struct multiboot_module module;
+
+    if (count > MODULES_MAX)
+        refuse("%u boot modules, and no more than %u can be kept safe", count, MODULES_MAX);
+    add_range("module list", information.modules, count * sizeof(module));
+    for (uint32_t i = 0; i < count; i++) {
+        physical_read(information.modules + i * sizeof(module), &module, sizeof(module));
+        add_module(&module);
+    }
+}
+
+static void read_command_line(void)
+{
+    uint32_t length = string_length("command line", information.command_line);
+
+    add_range("command line", information.command_line, length);
+    command_line_set(information.command_line, length);
+}
+
+static void ignore_entry(const struct firmware_entry *entry, void *context)
+{
+    (void)entry;
+    (void)context;
+}
+
+static void walk_map(void (*visit)(const struct firmware_entry *, void *), void *context,
+                     bool report);
+
+void multiboot_read(uint32_t magic, phys_t address)
+{
+    if (magic != MULTIBOOT_LOADER_MAGIC)
+        refuse("not started by a Multiboot loader (EAX was 0x%08x)", magic);
+    physical_read(address, &information, sizeof(information));
+    add_range("boot information", address, sizeof(information));
+    if (multiboot_has(MULTIBOOT_COMMAND_LINE))
+        read_command_line();
+    if (multiboot_has(MULTIBOOT_MODULES))
+        add_modules();
+    if (information.flags & MULTIBOOT_LOADER_NAME)
+        add_string("boot loader name", information.loader_name);
+    if (multiboot_has(MULTIBOOT_MEMORY_MAP)) {
+        add_range("memory map", information.map, information.map_length);
+        walk_map(ignore_entry, NULL, true);
+    }
+}
+
+bool multiboot_has(enum multiboot_flag flag)
+{
+    return (information.flags & flag) != 0;
+}
+
+uint32_t multiboot_memory_lower(void)
+{
+    return information.memory_lower;
+}
+
+uint32_t multiboot_memory_upper(void)
+{
+    return information.memory_upper;
+}
+
+/* 64-bit: `size` and the map's length are the loader's, and their sum may be anything. */
+struct map_cursor {
+    uint64_t offset;
+    uint32_t entries;
+    bool report; /* say what is wrong with the map; once is enough */
+};
+
+/* Each entry is `size` + 4 bytes, whatever is known of it; false at the map's end. */
+static bool next_entry(struct map_cursor *cursor, struct multiboot_map_entry *entry)
+{
+    uint64_t rest = information.map_length - cursor->offset;
+
+    if (cursor->offset >= information.map_length)
+        return false;
+    if (rest < sizeof(*entry)) {
+        if (cursor->report)
+            kprintf("boot: memory map ends in %u bytes of an entry: ignored\n", (uint32_t)rest);
+        return false;
+    }
+    if (cursor->entries++ == MAP_ENTRIES_MAX)
+        refuse("the memory map has more than %u entries", MAP_ENTRIES_MAX);
+    physical_read(information.map + (uint32_t)cursor->offset, entry, sizeof(*entry));
+    cursor->offset += (uint64_t)entry->size + sizeof(entry->size);
+    return true;
+}
+
+/* A size below 20 leaves no room for the type: such an entry means nothing. */
+static bool complete(const struct multiboot_map_entry *entry, const struct map_cursor *cursor)
+{
+    if (entry->size >= sizeof(*entry) - sizeof(entry->size))
+        return true;
+    if (cursor->report)
+        kprintf("boot: memory map entry %u has size %u: ignored\n", cursor->entries - 1,
+                entry->size);
+    return false;
+}
+
+static void walk_map(void (*visit)(const struct firmware_entry *, void *), void *context,
+                     bool report)
+{
+    struct map_cursor cursor = {.report = report};
+    struct multiboot_map_entry entry;
+
+    while (next_entry(&cursor, &entry)) {
+        struct firmware_entry plain = {entry.base, entry.length, entry.type};
+
+        if (complete(&entry, &cursor))
+            visit(&plain, context);
+    }
+}
+
+void multiboot_for_each_entry(void (*visit)(const struct firmware_entry *, void *), void *context)
+{
+    if (multiboot_has(MULTIBOOT_MEMORY_MAP))
+        walk_map(visit, context, false);
+}
+
+void multiboot_for_each_range(void (*visit)(const struct boot_range *, void *), void *context)
+{
+    for (unsigned i = 0; i < range_count; i++)
+        visit(&ranges[i], context);
+}

@@ -1,0 +1,40 @@
+#include "cpu/pic.h"
+
+#include "cpu/io.h"
+#include "cpu/vectors.h"
+
+/* Intel 8259A data sheet, "Initialization Command Words"; ports of the PC/AT. */
+#define FIRST_COMMAND  0x20
+#define FIRST_DATA     0x21
+#define SECOND_COMMAND 0xA0
+#define SECOND_DATA    0xA1
+
+#define ICW1_INIT_ICW4   0x11
+#define ICW4_8086        0x01
+#define CASCADE_LINE     2
+#define END_OF_INTERRUPT 0x20
+
+static void start(uint16_t command, uint16_t data, uint8_t vector, uint8_t cascade)
+{
+    out8(command, ICW1_INIT_ICW4);
+    out8(data, vector);
+    out8(data, cascade);
+    out8(data, ICW4_8086);
+    out8(data, 0xFF);
+}
+
+void pic_init(void)
+{
+    start(FIRST_COMMAND, FIRST_DATA, VECTOR_IRQ, 1 << CASCADE_LINE);
+    start(SECOND_COMMAND, SECOND_DATA, VECTOR_IRQ + 8, CASCADE_LINE);
+}
+
+void pic_unmask(unsigned irq)
+{
+    out8(FIRST_DATA, in8(FIRST_DATA) & ~(1u << irq));
+}
+
+void pic_end_of_interrupt(void)
+{
+    out8(FIRST_COMMAND, END_OF_INTERRUPT);
+}

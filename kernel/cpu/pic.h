@@ -1,0 +1,16 @@
+#ifndef CPU_PIC_H
+#define CPU_PIC_H
+
+#include "lib/types.h"
+
+/* The pair of 8259A interrupt controllers. */
+#define IRQ_SERIAL   4 /* COM1 */
+#define IRQ_SPURIOUS 7 /* the first controller's answer when a request went away */
+
+/* Put the 16 lines at VECTOR_IRQ, clear of the exceptions, and mask all of them. */
+void pic_init(void);
+/* Lines of the first controller only. */
+void pic_unmask(unsigned irq);
+void pic_end_of_interrupt(void);
+
+#endif

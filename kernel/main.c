@@ -1,0 +1,25 @@
+#include "boot/boot_tables.h"
+#include "boot/multiboot.h"
+#include "cpu/features.h"
+#include "cpu/traps.h"
+#include "dev/serial.h"
+#include "lib/print.h"
+#include "mm/mm.h"
+#include "monitor/monitor.h"
+
+_Noreturn void kernel_main(uint32_t magic, phys_t information);
+
+/* Called by boot/entry.S in the higher half, on the boot stack, with the boot page directory. */
+void kernel_main(uint32_t magic, phys_t information)
+{
+    serial_init();
+    kprintf("kernel: starting\n");
+    traps_init();
+    cpu_features_init();
+    boot_tables_guard_stack();
+    multiboot_read(magic, information);
+    mm_init();
+    serial_enable_wakeup();
+    kprintf("ready\n");
+    monitor_run();
+}

@@ -1,0 +1,50 @@
+#include "boot/multiboot.h"
+#include "cpu/features.h"
+#include "cpu/registers.h"
+#include "lib/print.h"
+#include "monitor/command.h"
+
+#define KERNEL_VERSION "0.1.0"
+
+/* ELF note: name and description lengths, type, the name "GNU", then a SHA-1. */
+struct build_id_note {
+    uint32_t name_size, description_size, type;
+    char name[4];
+    uint8_t digest[20];
+};
+extern const struct build_id_note build_id_note; /* linker script */
+
+MONITOR_COMMAND(version, "", "the kernel's version, build id and compiler")
+{
+    char digest[2 * sizeof(build_id_note.digest) + 1];
+
+    for (unsigned i = 0; i < sizeof(build_id_note.digest); i++)
+        ksnprintf(digest + 2 * i, 3, "%02x", build_id_note.digest[i]);
+    answer_ok("version=%s build_id=%s compiler=\"%s\"", KERNEL_VERSION, digest, __VERSION__);
+}
+
+MONITOR_COMMAND(cpu, "", "what the CPU can do, and its control registers")
+{
+    static const struct {
+        enum cpu_feature feature;
+        const char *name;
+    } known[] = {{CPU_INVLPG, "invlpg"},
+                 {CPU_WP, "wp"},
+                 {CPU_PSE, "pse"},
+                 {CPU_PGE, "pge"},
+                 {CPU_CR4, "cr4"}};
+    char names[64] = "none";
+    size_t used = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+        if (cpu_has(known[i].feature))
+            used += ksnprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? "," : "",
+                              known[i].name);
+    answer_ok("features=%s cr0=0x%08x cr3=0x%08x cr4=0x%08x", names, cr0_read(), cr3_read(),
+              cr4_read());
+}
+
+MONITOR_COMMAND(cmdline, "", "the kernel's command line")
+{
+    answer_ok("cmdline=\"%s\"", command_line());
+}
