@@ -13,6 +13,7 @@ and zero lengths are still there, only closer together. 512 MiB with an ISA hole
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import replace
 
 from harness.maps.memory_map import MEBIBYTE, MemoryMap
@@ -35,7 +36,7 @@ def scale(memory_map: MemoryMap, memory: int) -> MemoryMap:
     if fits(memory_map, memory):
         return memory_map
     for pivot in (ISA_LIMIT, MEBIBYTE):
-        for shift in range(_least_shift(memory_map.top, pivot, memory), MAX_SHIFT):
+        for shift in _shifts(memory_map, pivot, memory):
             smaller = _divided(memory_map, pivot, shift)
             if fits(smaller, memory):
                 return smaller
@@ -51,11 +52,17 @@ def fits(memory_map: MemoryMap, memory: int) -> bool:
     )
 
 
-def _least_shift(top: int, pivot: int, memory: int) -> int:
-    """Return the first shift, 1 or more, that brings the border ``top`` down into RAM."""
+def _shifts(memory_map: MemoryMap, pivot: int, memory: int) -> range:
+    """Return the shifts, ascending, that bring all usable memory below where RAM ends.
+
+    A greater shift moves no border up, so the first one can be found by bisection.
+    """
     end = ram_ranges(memory)[-1].stop
-    shifts = range(1, MAX_SHIFT)
-    return next((shift for shift in shifts if _divide(top, pivot, shift) <= end), MAX_SHIFT)
+    shifts = range(1, MAX_SHIFT + 1)
+    first = bisect_left(
+        shifts, True, key=lambda shift: _divided(memory_map, pivot, shift).top <= end
+    )
+    return shifts[first:]
 
 
 def _divided(memory_map: MemoryMap, pivot: int, shift: int) -> MemoryMap:
