@@ -28,6 +28,10 @@ def reason_to_refuse(model: Model, kernel: KernelImage) -> str | None:
     if not model.usable.any():
         return "the map has no usable frame where RAM is"
     low = _reachable(model)
+    for bitmap in model.description.bitmaps:
+        place = low[: bitmap.below // FRAME_SIZE] if bitmap.below else low
+        if _bitmap_frames(model) > _longest_run(place):
+            return f"no run of {_bitmap_frames(model)} frames can hold {bitmap.name}'s bitmap"
     available, longest = int(np.count_nonzero(low)), _longest_run(low)
     table, others = _frame_table_frames(model, kernel), _other_frames(model)
     if table > longest:
@@ -62,12 +66,16 @@ def _frame_table_frames(model: Model, kernel: KernelImage) -> int:
     return -(-size // FRAME_SIZE)
 
 
+def _bitmap_frames(model: Model) -> int:
+    return -(-_managed_end(model) // (8 * FRAME_SIZE))
+
+
 def _other_frames(model: Model) -> int:
     """Return the frames of a bitmap and of the linear maps' page tables."""
     end = _managed_end(model)
-    bitmap = -(-end // (8 * FRAME_SIZE)) if model.description.bitmaps else 0
+    bitmaps = _bitmap_frames(model) * len(model.description.bitmaps)
     mapped = [min(end, len(linear.pages)) for linear in model.linear]
-    return bitmap + sum(-(-pages // FRAMES_PER_TABLE) for pages in mapped)
+    return bitmaps + sum(-(-pages // FRAMES_PER_TABLE) for pages in mapped)
 
 
 def _element_size(kernel: KernelImage) -> int:

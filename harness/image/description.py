@@ -168,6 +168,8 @@ class Bitmap:
     free_count: str | None = None
     gone: str | None = None
     """True once the bitmap has been handed over."""
+    below: int | None = None
+    """The bitmap itself must lie below this physical address: what the kernel reaches so early."""
 
 
 @dataclass(frozen=True)

@@ -199,7 +199,6 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("free flag set", in_table("free", 0x210, 1), "frame-table.unlisted",
      "frame 0x210 (physical 0x210000) is marked as free, but on no free list"),
     ("order of a free block", in_table("order", 0x200, 8), "frame-table.order", "frame 0x200 "),
-    ("order too high", in_table("order", 0x210, 11), "frame-table.order", "above 10"),
     ("zone", in_table("zone", 0x300, 2), "frame-table.zone", "frame 0x300 "),
     ("reserved bit set", in_table("reserved", 0x300, 1), "frame-table.reserved",
      "frame 0x300 (physical 0x300000) is marked as reserved without a reason"),
