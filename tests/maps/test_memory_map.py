@@ -76,6 +76,7 @@ def test_a_frame_is_usable_when_each_of_its_bytes_is(memory_map: MemoryMap, limi
     expected = np.flatnonzero(usable.reshape(-1, PAGE).all(axis=1)).tolist()
     runs = memory_map.usable_frames(limit)
     assert [frame for run in runs for frame in run] == expected
+    assert all(runs)
     assert all(before.stop < behind.start for before, behind in pairwise(runs))
 
 

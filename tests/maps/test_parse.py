@@ -53,8 +53,8 @@ def test_an_error_has_file_line_and_column(text: str, place: str) -> None:
 
 def test_maps_without_a_name_get_the_files(tmp_path: Path) -> None:
     file = tmp_path / "bug-123.map"
-    file.write_text(":0-1 ram\nown: 0-2 ram\n:0-3 ram")
-    assert [each.name for each in load_maps(file)] == ["bug-123", "own", "bug-123-3"]
+    file.write_text(":0-1 ram\n:0-2 ram\nown: 0-3 ram")
+    assert [each.name for each in load_maps(file)] == ["bug-123", "bug-123-2", "own"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
