@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from harness.maps.memory_map import MEBIBYTE, MemoryMap
 from harness.maps.pc import ram_ranges
-from harness.maps.region import PAGE_SIZE, MemoryType, Region
+from harness.maps.region import FOUR_GIB, PAGE_SIZE, MemoryType, Region
 
 ISA_LIMIT = 16 * MEBIBYTE
 """ISA bus masters reach up to here (24 address lines); holes below it keep their place."""
@@ -45,11 +45,17 @@ def scale(memory_map: MemoryMap, memory: int) -> MemoryMap:
 
 def fits(memory_map: MemoryMap, memory: int) -> bool:
     """Return whether each usable byte of the map is RAM on a PC with ``memory`` bytes of it."""
-    ranges = ram_ranges(memory)
+    ranges = _certain_ram(memory)
     return all(
         any(ram.start <= region.base and region.end <= ram.stop for ram in ranges)
         for region in memory_map.usable_regions()
     )
+
+
+def _certain_ram(memory: int) -> tuple[range, ...]:
+    """Return where there is RAM, whether a PC splits up to 4 GiB of it or keeps it in one piece."""
+    ranges = ram_ranges(memory)
+    return ranges if memory > FOUR_GIB else ranges[:1]
 
 
 def _shifts(memory_map: MemoryMap, pivot: int, memory: int) -> range:
@@ -57,7 +63,7 @@ def _shifts(memory_map: MemoryMap, pivot: int, memory: int) -> range:
 
     A greater shift moves no border up, so the first one can be found by bisection.
     """
-    end = ram_ranges(memory)[-1].stop
+    end = _certain_ram(memory)[-1].stop
     shifts = range(1, MAX_SHIFT + 1)
     first = bisect_left(
         shifts, True, key=lambda shift: _divided(memory_map, pivot, shift).top <= end
@@ -102,7 +108,7 @@ def _divide(address: int, pivot: int, shift: int) -> int:
 
 def _cut(memory_map: MemoryMap, memory: int) -> MemoryMap:
     """Return the map with its usable entries cut off where contiguous RAM ends."""
-    end = ram_ranges(memory)[0].stop
+    end = _certain_ram(memory)[0].stop
     entries = (
         replace(entry, length=max(0, min(entry.end, end) - entry.base))
         if entry.type == MemoryType.USABLE and entry.base <= end

@@ -97,6 +97,13 @@ def test_islands_of_a_page_and_less_stay_apart() -> None:
     assert all(before.end < behind.base for before, behind in pairwise(scaled.entries))
 
 
+def test_up_to_4_gib_nothing_above_is_claimed() -> None:
+    """A PC may have been told to keep 3.5 GiB in one piece: then nothing is left for above."""
+    memory_map = MemoryMap((Region(MIB, 3 * GIB - MIB, 1), Region(4 * GIB, GIB // 2, 1)))
+    assert scale(memory_map, 3584 * MIB).top <= 3 * GIB
+    assert scale(memory_map, 5 * GIB) is memory_map
+
+
 def test_more_islands_than_pages_are_cut_off() -> None:
     islands = tuple(Region(MIB + 8192 * at, 4096, 1) for at in range(1000))
     scaled = scale(MemoryMap(islands), 2 * MIB)
