@@ -28,18 +28,37 @@ def reason_to_refuse(model: Model, kernel: KernelImage) -> str | None:
     if not model.usable.any():
         return "the map has no usable frame where RAM is"
     low = _reachable(model)
+    return (
+        _no_place_for_bitmap(model, low)
+        or _no_place_for_frame_table(model, kernel, low)
+        or _too_little(model, kernel, low)
+    )
+
+
+def _no_place_for_bitmap(model: Model, low: Mask) -> str | None:
+    frames = _bitmap_frames(model)
     for bitmap in model.description.bitmaps:
         place = low[: bitmap.below // FRAME_SIZE] if bitmap.below else low
-        if _bitmap_frames(model) > _longest_run(place):
-            return f"no run of {_bitmap_frames(model)} frames can hold {bitmap.name}'s bitmap"
-    available, longest = int(np.count_nonzero(low)), _longest_run(low)
-    table, others = _frame_table_frames(model, kernel), _other_frames(model)
-    if table > longest:
-        return f"the frame table needs {table} frames in a row, and the longest run has {longest}"
-    if table + others + MARGIN_FRAMES > available:
+        if frames > _longest_run(place):
+            return f"no run of {frames} frames can hold {bitmap.name}'s bitmap"
+    return None
+
+
+def _no_place_for_frame_table(model: Model, kernel: KernelImage, low: Mask) -> str | None:
+    """The bitmap is there first and may lie in the middle of the best place."""
+    frames, longest = _frame_table_frames(model, kernel), _longest_run(low)
+    if frames + _bitmap_frames(model) > longest:
+        return f"the frame table needs {frames} frames in a row, and the longest run has {longest}"
+    return None
+
+
+def _too_little(model: Model, kernel: KernelImage, low: Mask) -> str | None:
+    available = int(np.count_nonzero(low))
+    records = _frame_table_frames(model, kernel) + _other_frames(model)
+    if records + MARGIN_FRAMES > available:
         return (
             f"{available} frames may be handed out where the kernel can reach them, "
-            f"and its records need {table + others} and a margin of {MARGIN_FRAMES}"
+            f"and its records need {records} and a margin of {MARGIN_FRAMES}"
         )
     return None
 

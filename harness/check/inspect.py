@@ -1,0 +1,41 @@
+"""A paused guest, decoded and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.check.check import examine
+from harness.check.model import READY, Model
+from harness.check.summary import Summary
+from harness.check.violation import Violation
+from harness.decode.decode import decode
+from harness.decode.state import ControlRegisters, MemoryState
+from harness.machine.guest import Guest
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a guest's memory manager believes, and what is wrong with it."""
+
+    model: Model
+    state: MemoryState
+    violations: tuple[Violation, ...]
+    summary: Summary
+
+
+def model_of(guest: Guest) -> Model:
+    """Return the model of a guest's machine; nothing of it comes out of the kernel."""
+    return Model.of(guest.spec.kernel, guest.memory_map, guest.ram.ranges, guest.placements)
+
+
+def inspect_guest(guest: Guest, moment: str = READY) -> Inspection:
+    """Decode and check a paused ``guest`` at a ``moment`` of its kernel's description."""
+    model = model_of(guest)
+    state = decode(guest.ram, _control(guest), guest.spec.kernel, moment)
+    violations, summary = examine(model, state)
+    return Inspection(model, state, violations, summary)
+
+
+def _control(guest: Guest) -> ControlRegisters:
+    registers = guest.registers()
+    return ControlRegisters(registers.cr0, registers.cr3, registers.cr4, registers.efer)

@@ -1,0 +1,102 @@
+"""The single entry: a machine in, a verdict out."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from harness.check.inspect import inspect_guest, model_of
+from harness.check.refusal import reason_to_refuse
+from harness.check.verdict import Verdict
+from harness.check.violation import Violation
+from harness.image.description import Description
+from harness.machine.ending import Ending, EndingKind
+from harness.machine.errors import GuestEnded
+from harness.machine.guest import Guest
+from harness.machine.machine import Machine
+from harness.machine.pool import Pool
+from harness.machine.spec import MachineSpec
+
+_ENDINGS = {
+    EndingKind.PANIC: "panicked",
+    EndingKind.REFUSED: "turned down a machine that it can work on",
+    EndingKind.TRIPLE_FAULT: "ended in a triple fault",
+    EndingKind.RESET: "reset the machine",
+    EndingKind.POWER_OFF: "switched the machine off",
+    EndingKind.HANG: "did not get ready in time",
+    EndingKind.QEMU_DIED: "never got ready: QEMU itself ended",
+    EndingKind.WRONG_IMAGE: "did not run: other code did",
+}
+
+
+def verify(spec: MachineSpec, pool: Pool | None = None, moments: bool = False) -> Verdict:
+    """Boot ``spec``, decode its memory manager when it is ready, check it, and say what it is.
+
+    With a ``pool`` a warm machine is reused. With ``moments`` the guest is also stopped at each
+    moment of the description at which a bitmap is in charge, at the cost of a breakpoint each.
+    Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
+    """
+    started = time.perf_counter()
+    with _booted(spec, pool) as guest:
+        early: list[Violation] = []
+        ending = _run(guest, early if moments else None)
+        verdict = _judge(guest, ending)
+    violations = (*early, *verdict.violations)
+    word = "finding" if violations else verdict.verdict
+    seconds = time.perf_counter() - started
+    return replace(verdict, violations=violations, verdict=word, seconds=seconds)
+
+
+@contextlib.contextmanager
+def _booted(spec: MachineSpec, pool: Pool | None) -> Iterator[Guest]:
+    if pool is not None:
+        with pool.boot(spec) as guest:
+            yield guest
+        return
+    with Machine(spec) as machine, machine.boot() as guest:
+        yield guest
+
+
+def _run(guest: Guest, early: list[Violation] | None) -> Ending:
+    """Run until ready, on the way gathering what is wrong at earlier moments when wanted."""
+    if early is not None:
+        for moment, function in _moments(guest.spec.kernel.description):
+            try:
+                guest.stop_before(function)
+            except GuestEnded as error:
+                return error.ending
+            early += inspect_guest(guest, moment).violations
+    return guest.run_until_ready()
+
+
+def _moments(description: Description) -> Iterator[tuple[str, str]]:
+    """Yield each moment at which a bitmap is in charge, with the function that ends it."""
+    used = {bitmap.moment for bitmap in description.bitmaps}
+    for moment, function in description.moments.items():
+        if moment in used:
+            yield moment, function
+
+
+def _judge(guest: Guest, ending: Ending) -> Verdict:
+    verdict = Verdict(guest.spec, "good", ending.kind.value, ending)
+    if ending.kind is EndingKind.READY:
+        guest.pause()
+        inspection = inspect_guest(guest)
+        return replace(verdict, violations=inspection.violations, summary=inspection.summary)
+    if ending.kind is EndingKind.REFUSED:
+        reason = reason_to_refuse(model_of(guest), guest.spec.kernel)
+        if reason is not None:
+            return replace(verdict, verdict="refused", refusal=reason)
+    return replace(verdict, violations=(_bad_ending(ending),))
+
+
+def _bad_ending(ending: Ending) -> Violation:
+    """Say how a boot ended that should have become ready, and where."""
+    message = f"the kernel {_ENDINGS[ending.kind]}: {ending.message}"
+    if ending.backtrace:
+        message += "; at " + ", called from ".join(str(frame) for frame in ending.backtrace)
+    kind = f"ending.{ending.kind.value.replace(' ', '-')}"
+    address = ending.registers.eip if ending.registers else None
+    return Violation(kind, message, ("V10",), address, physical=False)

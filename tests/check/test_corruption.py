@@ -1,0 +1,263 @@
+"""One wrong thing written into a paused, correct guest: each must be reported as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from harness.machine.pool import Pool
+
+from harness.check.inspect import inspect_guest
+from harness.check.violation import Violation
+from harness.image.kernel_image import KernelImage
+from harness.machine.ending import EndingKind
+from harness.machine.guest import Guest
+from harness.machine.spec import MachineSpec
+from tests.check.surgeon import DIRECT_MAP, PAGE, Surgeon
+
+MEMORY = 64 << 20
+DMA, NORMAL = 0, 1
+
+
+@dataclass
+class Patient:
+    """A paused guest with a held block, and two live blocks of the heap."""
+
+    guest: Guest
+    surgeon: Surgeon
+    held: int
+    """First frame of a block of two."""
+    block: int
+    """Virtual address of a header; its area has two pages."""
+
+    def violations(self) -> tuple[Violation, ...]:
+        """Decode and check the guest as it is now."""
+        return inspect_guest(self.guest).violations
+
+
+@pytest.fixture(scope="module")
+def patient(kernel: KernelImage, pool: Pool) -> Iterator[Patient]:
+    with pool.boot(MachineSpec(kernel, MEMORY)) as guest:
+        assert guest.run_until_ready().kind is EndingKind.READY
+        held = int(guest.monitor.ask("alloc 1")["physical"], 0)
+        block = int(guest.monitor.ask("kmalloc 5000")["virtual"], 0)
+        guest.monitor.ask("kmalloc 100")
+        guest.pause()
+        surgeon = Surgeon(kernel, guest.ram, guest.registers().cr3 & ~0xFFF)
+        header = block - surgeon.size("struct block_header")
+        yield Patient(guest, surgeon, held // PAGE, header)
+
+
+def test_the_untouched_guest_is_clean(patient: Patient) -> None:
+    assert patient.violations() == ()
+
+
+Cut = Callable[[Patient], object]
+
+
+def flag(name: str, frame: Callable[[Patient], int]) -> Cut:
+    return lambda patient: patient.surgeon.flip_flag(frame(patient), name)
+
+
+def page(member: str, value: int, frame: Callable[[Patient], int], size: int = 1) -> Cut:
+    return lambda patient: patient.surgeon.write(
+        patient.surgeon.page(frame(patient), member), value, size
+    )
+
+
+def entry(virtual: Callable[[Patient], int], bits: int) -> Cut:
+    """Flip bits of the entry that maps a virtual address."""
+
+    def cut(patient: Patient) -> None:
+        where = patient.surgeon.entry(virtual(patient))
+        patient.surgeon.write(where, patient.surgeon.word(where) ^ bits)
+
+    return cut
+
+
+def directory(virtual: int, value: int) -> Cut:
+    return lambda patient: patient.surgeon.write(patient.surgeon.root + (virtual >> 22) * 4, value)
+
+
+def counter(name: str, *path: str) -> Cut:
+    """Add one to a member of a struct variable."""
+
+    def cut(patient: Patient) -> None:
+        surgeon = patient.surgeon
+        surgeon.add(surgeon.variable(name) + surgeon.member(f"struct {name}", *path), 1)
+
+    return cut
+
+
+def in_zone(member: str, amount: int) -> Cut:
+    return lambda patient: patient.surgeon.add(patient.surgeon.zone(NORMAL, member), amount)
+
+
+def free_frame(patient: Patient) -> int:
+    return patient.surgeon.free_frame(NORMAL)[0]
+
+
+def inside_free_block(patient: Patient) -> int:
+    return free_frame(patient) + 1
+
+
+def image_frame(patient: Patient) -> int:
+    return patient.guest.spec.kernel.image_range().start // PAGE
+
+
+def root_frame(patient: Patient) -> int:
+    return patient.surgeon.root // PAGE
+
+
+def heap_frame(patient: Patient) -> int:
+    return patient.surgeon.physical(patient.block) // PAGE
+
+
+def record_frame(patient: Patient) -> int:
+    """Return the frame of the areas' records."""
+    return (patient.surgeon.word(patient.surgeon.variable("area_pages")) - DIRECT_MAP) // PAGE
+
+
+def symbol(name: str, offset: int = 0) -> Callable[[Patient], int]:
+    return lambda patient: patient.guest.spec.kernel.symbol(name) + offset
+
+
+def at(virtual: int) -> Callable[[Patient], int]:
+    return lambda patient: virtual
+
+
+def block(offset: int = 0) -> Callable[[Patient], int]:
+    return lambda patient: patient.block + offset
+
+
+def header(member: str, value: int) -> Cut:
+    def cut(patient: Patient) -> None:
+        surgeon = patient.surgeon
+        offset = surgeon.member("struct block_header", member)
+        surgeon.write(surgeon.physical(patient.block) + offset, value)
+
+    return cut
+
+
+def area(member: str, amount: int, used: bool = True) -> Cut:
+    def cut(patient: Patient) -> None:
+        surgeon = patient.surgeon
+        found = surgeon.first_area(used)
+        surgeon.add(found + surgeon.member("struct area", member), amount)
+
+    return cut
+
+
+def empty_longest_list(patient: Patient) -> None:
+    """Make a free list's head point to itself, as an empty list's does."""
+    surgeon = patient.surgeon
+    head = surgeon.list_head(NORMAL, surgeon.longest_list(NORMAL))
+    surgeon.write(head, head + DIRECT_MAP)
+    surgeon.write(head + 4, head + DIRECT_MAP)
+
+
+def link(offset: int, value: int) -> Cut:
+    """Overwrite a pointer of the first free block's node."""
+
+    def cut(patient: Patient) -> None:
+        surgeon = patient.surgeon
+        surgeon.write(surgeon.page(free_frame(patient), "list") + offset, value)
+
+    return cut
+
+
+def free_twice(patient: Patient) -> None:
+    """Put the held block at the front of a free list, properly linked."""
+    surgeon = patient.surgeon
+    head = surgeon.list_head(DMA if patient.held * PAGE < 16 << 20 else NORMAL, 1)
+    node = surgeon.page(patient.held, "list")
+    first = surgeon.word(head)
+    surgeon.write(node, first)
+    surgeon.write(node + 4, head + DIRECT_MAP)
+    surgeon.write(first - DIRECT_MAP + 4, node + DIRECT_MAP)
+    surgeon.write(head, node + DIRECT_MAP)
+
+
+def share_heap_frame(patient: Patient) -> None:
+    """Let both pages of a block show one frame."""
+    surgeon = patient.surgeon
+    first, second = surgeon.entry(patient.block), surgeon.entry(patient.block + PAGE)
+    surgeon.write(second, surgeon.word(first))
+
+
+def steal_heap_frame(patient: Patient) -> None:
+    """Let a heap page show a free frame."""
+    surgeon = patient.surgeon
+    where = surgeon.entry(patient.block)
+    surgeon.write(where, surgeon.word(where) & 0xFFF | free_frame(patient) * PAGE)
+
+
+WRITABLE, USER, GLOBAL, PRESENT = 2, 4, 0x100, 1
+LARGE_FREE_PAGE = 0x2000000 | 0x183  # 32 MiB, 4 MiB page, present, writable, global
+
+CORRUPTIONS: list[tuple[str, Cut, str]] = [
+    ("free flag inside a free block", flag("PAGE_FREE", inside_free_block), "frame-table.unlisted"),
+    ("free flag of a listed block", flag("PAGE_FREE", free_frame), "frame-table.unmarked"),
+    ("order of a free block", page("order", 0, free_frame), "frame-table.order"),
+    ("zone of a frame", page("zone", 2, free_frame), "frame-table.zone"),
+    ("users of a free frame", page("count", 1, inside_free_block, 4), "frame-table.users"),
+    ("users of a held frame", page("count", 0, lambda one: one.held, 4), "frame-table.users"),
+    ("reserved flag of the image", flag("PAGE_RESERVED", image_frame), "frame-table.reserved"),
+    ("reserved flag of a free frame", flag("PAGE_RESERVED", free_frame), "frame-table.reserved"),
+    ("mark of the page directory", flag("PAGE_TABLE", root_frame), "frame-table.owner"),
+    ("page table mark", flag("PAGE_TABLE", inside_free_block), "frame-table.owner"),
+    ("mark of a heap frame", flag("PAGE_HEAP", heap_frame), "frame-table.owner"),
+    ("mark of a record", flag("PAGE_METADATA", record_frame), "frame-table.owner"),
+    ("mark of a held frame", flag("PAGE_HELD", lambda one: one.held), "frames.leaked"),
+    ("a list emptied", empty_longest_list, "frames.leaked"),
+    ("a list's link into nowhere", link(0, 0xDEADBEE0), "decode.buddy"),
+    ("a list's back link", link(4, 0xDEADBEE0), "decode.buddy"),
+    ("a held block on a free list", free_twice, "frames.two-owners"),
+    ("counter of free frames", in_zone("free_frames", -1), "free-lists.frames-counter"),
+    ("counter of free blocks", in_zone("free_blocks", 1), "free-lists.blocks-counter"),
+    ("counter of managed frames", in_zone("managed_frames", 1), "free-lists.managed-counter"),
+    ("direct map page gone", entry(symbol("kernel_start"), PRESENT), "paging.missing"),
+    ("large page gone", entry(at(DIRECT_MAP + (32 << 20)), PRESENT), "paging.missing"),
+    ("direct map page elsewhere", entry(symbol("kernel_start"), 0x1000), "paging.wrong-frame"),
+    ("text writable", entry(symbol("kernel_text_start"), WRITABLE), "paging.writable"),
+    ("rodata writable", entry(symbol("kernel_rodata_start"), WRITABLE), "paging.writable"),
+    ("data read-only", entry(symbol("boot_stack"), WRITABLE), "paging.not-writable"),
+    ("large page for users", entry(at(DIRECT_MAP + (32 << 20)), USER), "paging.user"),
+    ("large page not global", entry(at(DIRECT_MAP + (32 << 20)), GLOBAL), "paging.not-global"),
+    ("page 0 mapped", entry(at(DIRECT_MAP), PRESENT), "paging.guard"),
+    ("stack guard mapped", entry(symbol("boot_stack_guard_low"), PRESENT), "paging.guard"),
+    ("device hole mapped", entry(at(DIRECT_MAP + 0xB8000), PRESENT), "paging.extra"),
+    ("page in the hole behind the direct map", directory(0xF8000000, LARGE_FREE_PAGE),
+     "paging.stray"),
+    ("identity map left behind", directory(0x400000, LARGE_FREE_PAGE), "paging.maps-free"),
+    ("heap page gone", entry(block(PAGE), PRESENT), "heap.unmapped"),
+    ("header's page gone", entry(block(), PRESENT), "heap.header"),
+    ("heap page read-only", entry(block(), WRITABLE), "heap.read-only"),
+    ("heap page beyond its area", entry(block(-PAGE), PRESENT), "heap.mapped-free"),
+    ("a frame behind two heap pages", share_heap_frame, "heap.shared-frame"),
+    ("a free frame behind a heap page", steal_heap_frame, "frames.two-owners"),
+    ("magic number", header("magic", 0xC0FFEE10), "heap.magic"),
+    ("size in a header", header("size", 9000), "heap.size"),
+    ("start of an area", area("start", PAGE), "heap.gap"),
+    ("pages of an area", area("pages", 1), "heap.overlap"),
+    ("state of an area", area("state", 1, used=False), "heap.unmapped"),
+    ("count of blocks", counter("kmalloc_statistics", "blocks"), "heap.counter"),
+    ("count of bytes", counter("kmalloc_statistics", "bytes"), "heap.counter"),
+    ("count of frames", counter("kmalloc_statistics", "frames"), "heap.counter"),
+    ("early allocator still there",
+     lambda one: one.surgeon.write(one.surgeon.variable("bootmem"), 0xC0100000),
+     "bitmap.not-gone"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cut", "kind"), [row[1:] for row in CORRUPTIONS], ids=[row[0] for row in CORRUPTIONS]
+)
+def test_each_corruption_is_reported(patient: Patient, cut: Cut, kind: str) -> None:
+    try:
+        cut(patient)
+        found = patient.violations()
+    finally:
+        patient.surgeon.heal()
+    assert kind in {one.kind for one in found}, [f"{one.kind}: {one.message}" for one in found]
