@@ -68,6 +68,12 @@ class Monitor:
     """With ``{tag}`` (a decimal number) and ``{command}``."""
     answer: str
     """Regular expression with ``{tag}`` and the groups ``status`` and ``rest``."""
+    read: str | None = None
+    """Command by which the CPU reads the 32-bit word at virtual ``{address}``."""
+    write: str | None = None
+    """The same for writing ``{value}``."""
+    value: re.Pattern[str] | None = None
+    """Group ``value``: the word that was accessed. An answer without it tells of a fault."""
 
 
 @dataclass(frozen=True)
