@@ -1,6 +1,7 @@
 #include "boot/boot_tables.h"
 #include "boot/multiboot.h"
 #include "cpu/features.h"
+#include "cpu/pic.h"
 #include "cpu/traps.h"
 #include "dev/serial.h"
 #include "lib/print.h"
@@ -14,8 +15,9 @@ void kernel_main(uint32_t magic, phys_t information)
 {
     serial_init();
     kprintf("kernel: starting\n");
-    traps_init();
     cpu_features_init();
+    traps_init();
+    pic_init();
     boot_tables_guard_stack();
     multiboot_read(magic, information);
     mm_init();

@@ -5,8 +5,9 @@
 #define EFLAGS_ID (1u << 21)
 
 /* Intel SDM volume 2, CPUID leaf 1, EDX. */
-#define CPUID_PSE (1u << 3)
-#define CPUID_PGE (1u << 13)
+#define CPUID_PSE  (1u << 3)
+#define CPUID_APIC (1u << 9)
+#define CPUID_PGE  (1u << 13)
 
 static uint32_t features;
 
@@ -55,6 +56,7 @@ void cpu_features_init(void)
     cpuid(1, &edx);
     features |= (edx & CPUID_PSE) ? CPU_PSE : 0;
     features |= (edx & CPUID_PGE) ? CPU_PGE : 0;
+    features |= (edx & CPUID_APIC) ? CPU_LOCAL_APIC : 0;
 }
 
 bool cpu_has(enum cpu_feature feature)

@@ -9,6 +9,8 @@ enum cpu_feature {
     CPU_PSE = 1 << 2,    /* 4 MiB pages */
     CPU_PGE = 1 << 3,    /* global pages */
     CPU_CR4 = 1 << 4,    /* has control register 4 */
+    CPU_TSC = 1 << 5,    /* has a time stamp counter */
+    CPU_LOCAL_APIC = 1 << 5,
 };
 
 /* Found once, before anything asks: EFLAGS.AC, EFLAGS.ID, then CPUID leaf 1. */
