@@ -13,7 +13,7 @@
 #define MODULES_MAX     256
 #define RANGES_MAX      (2 * MODULES_MAX + 8)
 #define MAP_ENTRIES_MAX 16384
-#define STRING_MAX      0x10000u
+#define STRING_MAX      4096u
 
 static struct multiboot_information information;
 static struct boot_range ranges[RANGES_MAX];
@@ -84,14 +84,70 @@ static void read_command_line(void)
     command_line_set(information.command_line, length);
 }
 
+/* 64-bit: `size` and the map's length are the loader's, and their sum may be anything. */
+struct map_cursor {
+    uint64_t offset;
+    uint32_t entries;
+    uint32_t malformed;
+};
+
+static uint64_t bytes_left(const struct map_cursor *cursor)
+{
+    return cursor->offset < information.map_length ? information.map_length - cursor->offset : 0;
+}
+
+/* Each entry is `size` + 4 bytes, whatever is known of it; false when no whole one is left. */
+static bool next_entry(struct map_cursor *cursor, struct multiboot_map_entry *entry)
+{
+    if (bytes_left(cursor) < sizeof(*entry))
+        return false;
+    if (cursor->entries++ == MAP_ENTRIES_MAX)
+        refuse("the memory map has more than %u entries", MAP_ENTRIES_MAX);
+    physical_read(information.map + (uint32_t)cursor->offset, entry, sizeof(*entry));
+    cursor->offset += (uint64_t)entry->size + sizeof(entry->size);
+    return true;
+}
+
+/* A smaller size leaves no room for the type: such an entry means nothing. */
+static bool well_formed(const struct multiboot_map_entry *entry)
+{
+    return entry->size >= sizeof(*entry) - sizeof(entry->size);
+}
+
+static struct map_cursor walk_map(void (*visit)(const struct firmware_entry *, void *),
+                                  void *context)
+{
+    struct map_cursor cursor = {0};
+    struct multiboot_map_entry entry;
+
+    while (next_entry(&cursor, &entry)) {
+        struct firmware_entry plain = {entry.base, entry.length, entry.type};
+
+        if (well_formed(&entry))
+            visit(&plain, context);
+        else
+            cursor.malformed++;
+    }
+    return cursor;
+}
+
 static void ignore_entry(const struct firmware_entry *entry, void *context)
 {
     (void)entry;
     (void)context;
 }
 
-static void walk_map(void (*visit)(const struct firmware_entry *, void *), void *context,
-                     bool report);
+static void inspect_map(void)
+{
+    struct map_cursor end = walk_map(ignore_entry, NULL);
+
+    add_range("memory map", information.map, information.map_length);
+    if (end.malformed > 0)
+        kprintf("boot: %u memory map entries have a size below 20: ignored\n", end.malformed);
+    if (bytes_left(&end) > 0)
+        kprintf("boot: memory map ends in %u bytes of an entry: ignored\n",
+                (uint32_t)bytes_left(&end));
+}
 
 void multiboot_read(uint32_t magic, phys_t address)
 {
@@ -105,10 +161,8 @@ void multiboot_read(uint32_t magic, phys_t address)
         add_modules();
     if (information.flags & MULTIBOOT_LOADER_NAME)
         add_string("boot loader name", information.loader_name);
-    if (multiboot_has(MULTIBOOT_MEMORY_MAP)) {
-        add_range("memory map", information.map, information.map_length);
-        walk_map(ignore_entry, NULL, true);
-    }
+    if (multiboot_has(MULTIBOOT_MEMORY_MAP))
+        inspect_map();
 }
 
 bool multiboot_has(enum multiboot_flag flag)
@@ -126,61 +180,10 @@ uint32_t multiboot_memory_upper(void)
     return information.memory_upper;
 }
 
-/* 64-bit: `size` and the map's length are the loader's, and their sum may be anything. */
-struct map_cursor {
-    uint64_t offset;
-    uint32_t entries;
-    bool report; /* say what is wrong with the map; once is enough */
-};
-
-/* Each entry is `size` + 4 bytes, whatever is known of it; false at the map's end. */
-static bool next_entry(struct map_cursor *cursor, struct multiboot_map_entry *entry)
-{
-    uint64_t rest = information.map_length - cursor->offset;
-
-    if (cursor->offset >= information.map_length)
-        return false;
-    if (rest < sizeof(*entry)) {
-        if (cursor->report)
-            kprintf("boot: memory map ends in %u bytes of an entry: ignored\n", (uint32_t)rest);
-        return false;
-    }
-    if (cursor->entries++ == MAP_ENTRIES_MAX)
-        refuse("the memory map has more than %u entries", MAP_ENTRIES_MAX);
-    physical_read(information.map + (uint32_t)cursor->offset, entry, sizeof(*entry));
-    cursor->offset += (uint64_t)entry->size + sizeof(entry->size);
-    return true;
-}
-
-/* A size below 20 leaves no room for the type: such an entry means nothing. */
-static bool complete(const struct multiboot_map_entry *entry, const struct map_cursor *cursor)
-{
-    if (entry->size >= sizeof(*entry) - sizeof(entry->size))
-        return true;
-    if (cursor->report)
-        kprintf("boot: memory map entry %u has size %u: ignored\n", cursor->entries - 1,
-                entry->size);
-    return false;
-}
-
-static void walk_map(void (*visit)(const struct firmware_entry *, void *), void *context,
-                     bool report)
-{
-    struct map_cursor cursor = {.report = report};
-    struct multiboot_map_entry entry;
-
-    while (next_entry(&cursor, &entry)) {
-        struct firmware_entry plain = {entry.base, entry.length, entry.type};
-
-        if (complete(&entry, &cursor))
-            visit(&plain, context);
-    }
-}
-
 void multiboot_for_each_entry(void (*visit)(const struct firmware_entry *, void *), void *context)
 {
     if (multiboot_has(MULTIBOOT_MEMORY_MAP))
-        walk_map(visit, context, false);
+        walk_map(visit, context);
 }
 
 void multiboot_for_each_range(void (*visit)(const struct boot_range *, void *), void *context)

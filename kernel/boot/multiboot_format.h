@@ -6,7 +6,10 @@
 /* What a Multiboot loader leaves in EAX: Multiboot 0.6.96, section 3.2. */
 #define MULTIBOOT_LOADER_MAGIC 0x2BADB002u
 
-/* Section 3.3 "Boot information format"; pointers are physical addresses. */
+/*
+ * Section 3.3 "Boot information format"; pointers are physical addresses. What may follow (VBE,
+ * framebuffer) is not used here.
+ */
 struct multiboot_information {
     uint32_t flags;
     uint32_t memory_lower, memory_upper; /* KiB */
@@ -19,13 +22,8 @@ struct multiboot_information {
     uint32_t configuration_table;
     uint32_t loader_name;
     uint32_t apm_table;
-    uint32_t vbe_control, vbe_mode_information;
-    uint16_t vbe_mode, vbe_segment, vbe_offset, vbe_length;
-    uint32_t framebuffer_low, framebuffer_high;
-    uint32_t framebuffer_pitch, framebuffer_width, framebuffer_height;
-    uint8_t framebuffer_depth, framebuffer_type, framebuffer_colours[6];
 };
-_Static_assert(sizeof(struct multiboot_information) == 116, "Multiboot information");
+_Static_assert(sizeof(struct multiboot_information) == 72, "Multiboot information");
 
 struct multiboot_module {
     uint32_t start, end; /* end is exclusive */

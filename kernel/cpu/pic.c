@@ -1,5 +1,6 @@
 #include "cpu/pic.h"
 
+#include "cpu/features.h"
 #include "cpu/io.h"
 #include "cpu/vectors.h"
 
@@ -14,6 +15,10 @@
 #define CASCADE_LINE     2
 #define END_OF_INTERRUPT 0x20
 
+/* Intel SDM volume 3, section 11.4.4 "Local APIC Status and Location". */
+#define MSR_APIC_BASE    0x1B
+#define APIC_BASE_ENABLE (1u << 11)
+
 static void start(uint16_t command, uint16_t data, uint8_t vector, uint8_t cascade)
 {
     out8(command, ICW1_INIT_ICW4);
@@ -23,8 +28,23 @@ static void start(uint16_t command, uint16_t data, uint8_t vector, uint8_t casca
     out8(data, 0xFF);
 }
 
+/*
+ * An enabled local APIC stands between the controllers and the CPU, and after reset lets nothing
+ * through: firmware would have opened it. Disabled, it is not there.
+ */
+static void local_apic_disable(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_APIC_BASE));
+    low &= ~APIC_BASE_ENABLE;
+    __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(MSR_APIC_BASE));
+}
+
 void pic_init(void)
 {
+    if (cpu_has(CPU_LOCAL_APIC))
+        local_apic_disable();
     start(FIRST_COMMAND, FIRST_DATA, VECTOR_IRQ, 1 << CASCADE_LINE);
     start(SECOND_COMMAND, SECOND_DATA, VECTOR_IRQ + 8, CASCADE_LINE);
 }

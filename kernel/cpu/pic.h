@@ -7,7 +7,10 @@
 #define IRQ_SERIAL   4 /* COM1 */
 #define IRQ_SPURIOUS 7 /* the first controller's answer when a request went away */
 
-/* Put the 16 lines at VECTOR_IRQ, clear of the exceptions, and mask all of them. */
+/*
+ * Put the 16 lines at VECTOR_IRQ, clear of the exceptions, mask all of them, and connect the
+ * controllers to the CPU. Needs cpu_features_init.
+ */
 void pic_init(void);
 /* Lines of the first controller only. */
 void pic_unmask(unsigned irq);

@@ -65,7 +65,6 @@ void traps_init(void)
     struct table_register idtr = {sizeof(idt) - 1, (uintptr_t)idt};
 
     descriptors_init(double_fault);
-    pic_init();
     for (unsigned vector = 0; vector < VECTORS; vector++)
         idt[vector] = interrupt_gate(trap_stubs[vector]);
     idt[VECTOR_DOUBLE_FAULT] = (struct gate){0, DOUBLE_FAULT_TASK, GATE_TASK, 0};
