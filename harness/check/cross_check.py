@@ -9,13 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.check.findings import Findings
+from harness.check.inspect import Inspection
+from harness.check.model import Model
+from harness.check.runs import FRAME_SIZE
 from harness.check.violation import Violation
 from harness.decode.state import PageTables
+from harness.image.description import Monitor
+from harness.machine.guest import Guest
+from harness.machine.monitor import KernelMonitor
 
 ENTRY_WRITABLE = 1 << 1
 ENTRY_USER = 1 << 2
@@ -186,3 +193,46 @@ def _compare_access(
 
 def _report_cpu(findings: Findings, virtual: int, words: str) -> None:
     findings.add("cpu", f"virtual 0x{virtual:x}: {words}", ("V8",), virtual, physical=False)
+
+
+def cross_check(guest: Guest, inspection: Inspection) -> tuple[Violation, ...]:
+    """Compare the walk of a paused guest that is ready with QEMU's and with the CPU.
+
+    The CPU is asked when the kernel's description says how its monitor touches memory; the guest
+    then runs in between and is paused again.
+    """
+    tables = inspection.state.page_tables
+    found = compare_with_qemu(guest.qemu, tables)
+    monitor = guest.kernel.description.monitor
+    if monitor is None or not (monitor.read and monitor.write and monitor.value):
+        return found
+    guest.resume()
+    found += compare_with_cpu(
+        partial(_touch, guest.monitor, monitor),
+        lambda physical: int.from_bytes(guest.ram.read(physical, 4), "little"),
+        tables,
+        _restless(inspection.model),
+    )
+    guest.pause()
+    return found
+
+
+def _touch(kernel: KernelMonitor, described: Monitor, virtual: int, value: int | None) -> Access:
+    request = described.read if value is None else described.write
+    assert request is not None
+    assert described.value is not None
+    command = request.replace("{address}", f"0x{virtual:x}").replace("{value}", f"0x{value or 0:x}")
+    answer = described.value.search(kernel.require(command).text)
+    return Access(True) if answer is None else Access(False, int(answer["value"], 0))
+
+
+def _restless(model: Model) -> tuple[range, ...]:
+    """Return the virtual addresses of windows, and of the image's data in linear maps."""
+    windows = [range(one.virtual, one.end) for one in model.description.page_tables.window]
+    data = [
+        range(start, start + len(frames) * FRAME_SIZE)
+        for linear in model.linear
+        for frames in linear.writable_image
+        for start in [(linear.pages.start + frames.start) * FRAME_SIZE]
+    ]
+    return (*windows, *data)

@@ -40,9 +40,9 @@ class Patient:
 def patient(kernel: KernelImage, pool: Pool) -> Iterator[Patient]:
     with pool.boot(MachineSpec(kernel, MEMORY)) as guest:
         assert guest.run_until_ready().kind is EndingKind.READY
-        held = int(guest.monitor.ask("alloc 1")["physical"], 0)
-        block = int(guest.monitor.ask("kmalloc 5000")["virtual"], 0)
-        guest.monitor.ask("kmalloc 100")
+        held = guest.monitor.require("alloc 1").number("physical")
+        block = guest.monitor.require("kmalloc 5000").number("virtual")
+        guest.monitor.require("kmalloc 100")
         guest.pause()
         surgeon = Surgeon(kernel, guest.ram, guest.registers().cr3 & ~0xFFF)
         header = block - surgeon.size("struct block_header")
