@@ -1,5 +1,6 @@
 #include "boot/boot_tables.h"
 #include "boot/multiboot.h"
+#include "cpu/clock.h"
 #include "cpu/features.h"
 #include "cpu/pic.h"
 #include "cpu/traps.h"
@@ -18,10 +19,11 @@ void kernel_main(uint32_t magic, phys_t information)
     cpu_features_init();
     traps_init();
     pic_init();
+    uint64_t start = clock_ticks();
     boot_tables_guard_stack();
     multiboot_read(magic, information);
     mm_init();
     serial_enable_wakeup();
-    kprintf("ready\n");
+    kprintf("ready: %llu ticks\n", clock_ticks() - start);
     monitor_run();
 }

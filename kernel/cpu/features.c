@@ -6,6 +6,7 @@
 
 /* Intel SDM volume 2, CPUID leaf 1, EDX. */
 #define CPUID_PSE  (1u << 3)
+#define CPUID_TSC  (1u << 4)
 #define CPUID_APIC (1u << 9)
 #define CPUID_PGE  (1u << 13)
 
@@ -56,6 +57,7 @@ void cpu_features_init(void)
     cpuid(1, &edx);
     features |= (edx & CPUID_PSE) ? CPU_PSE : 0;
     features |= (edx & CPUID_PGE) ? CPU_PGE : 0;
+    features |= (edx & CPUID_TSC) ? CPU_TSC : 0;
     features |= (edx & CPUID_APIC) ? CPU_LOCAL_APIC : 0;
 }
 

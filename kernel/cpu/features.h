@@ -10,7 +10,7 @@ enum cpu_feature {
     CPU_PGE = 1 << 3,    /* global pages */
     CPU_CR4 = 1 << 4,    /* has control register 4 */
     CPU_TSC = 1 << 5,    /* has a time stamp counter */
-    CPU_LOCAL_APIC = 1 << 5,
+    CPU_LOCAL_APIC = 1 << 6,
 };
 
 /* Found once, before anything asks: EFLAGS.AC, EFLAGS.ID, then CPUID leaf 1. */
