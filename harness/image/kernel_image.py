@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,10 @@ class KernelImage:
     """Flags of the Multiboot header (Multiboot 0.6.96, section 3.1.2)."""
     contents: bytes = field(default=b"", repr=False)
     """The whole file, for its symbols and debug information."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave what was read on demand behind: another process finds it in the cache."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
     @cached_property
     def _cache_key(self) -> str:

@@ -5,9 +5,9 @@ A name is written as in C: ``struct page``, ``enum zone_id``, ``unsigned int``, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from construct import Construct
@@ -15,8 +15,10 @@ from construct import Construct
 from harness.image.c_type import VOID, CType, Encoding, Kind
 from harness.image.cache import cached
 from harness.image.dwarf_types import extract
-from harness.image.errors import UnknownName, nearest
+from harness.image.errors import ImageError, UnknownName, nearest
 from harness.image.layouts import construct_of, dtype_of
+
+T = TypeVar("T")
 
 
 class TypeTable:
@@ -59,21 +61,27 @@ class TypeTable:
         return self._type(self._names[name])
 
     def construct(self, of: str | CType) -> Construct[Any, Any]:
-        """Return a ``construct`` that parses and builds one value of a type."""
-        type_ = self.lookup(of) if isinstance(of, str) else of
-        if type_ not in self._constructs:
-            self._constructs[type_] = construct_of(type_)
-        return self._constructs[type_]
+        """Return a ``construct`` that parses and builds one value of a type.
+
+        Raise ``TypeError`` for a type without a size, ``ImageError`` for an impossible one.
+        """
+        return self._layout(of, self._constructs, construct_of)
 
     def dtype(self, of: str | CType) -> np.dtype[Any]:
         """Return the numpy dtype of the same layout: explicit offsets and item size.
 
         A bit-field's field is its storage unit: see ``layouts.bits`` for its value.
         """
+        return self._layout(of, self._dtypes, dtype_of)
+
+    def _layout(self, of: str | CType, known: dict[CType, T], make: Callable[[CType], T]) -> T:
         type_ = self.lookup(of) if isinstance(of, str) else of
-        if type_ not in self._dtypes:
-            self._dtypes[type_] = dtype_of(type_)
-        return self._dtypes[type_]
+        if type_ not in known:
+            try:
+                known[type_] = make(type_)
+            except (ArithmeticError, MemoryError, RecursionError, ValueError) as error:
+                raise ImageError(f"{type_} cannot be as its DWARF says: {error}") from None
+        return known[type_]
 
     def enumerator(self, name: str) -> int | None:
         """Return the value of enumeration constant ``name``, None when there is none."""
