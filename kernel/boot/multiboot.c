@@ -84,69 +84,62 @@ static void read_command_line(void)
     command_line_set(information.command_line, length);
 }
 
-/* 64-bit: `size` and the map's length are the loader's, and their sum may be anything. */
+/* 64-bit: `size` is the loader's, and so may be anything. */
 struct map_cursor {
     uint64_t offset;
     uint32_t entries;
-    uint32_t malformed;
 };
 
-static uint64_t bytes_left(const struct map_cursor *cursor)
+static uint32_t bytes_left(const struct map_cursor *cursor)
 {
-    return cursor->offset < information.map_length ? information.map_length - cursor->offset : 0;
+    return information.map_length - (uint32_t)cursor->offset;
 }
 
-/* Each entry is `size` + 4 bytes, whatever is known of it; false when no whole one is left. */
+/*
+ * Each entry is `size` + 4 bytes, whatever is known of it. False at the map's end, or where what
+ * follows is no entry: cut short, or of a size that leaves no room for the type.
+ */
 static bool next_entry(struct map_cursor *cursor, struct multiboot_map_entry *entry)
 {
+    uint64_t step;
+
     if (bytes_left(cursor) < sizeof(*entry))
+        return false;
+    physical_read(information.map + (uint32_t)cursor->offset, entry, sizeof(*entry));
+    step = (uint64_t)entry->size + sizeof(entry->size);
+    if (step < sizeof(*entry) || step > bytes_left(cursor))
         return false;
     if (cursor->entries++ == MAP_ENTRIES_MAX)
         refuse("the memory map has more than %u entries", MAP_ENTRIES_MAX);
-    physical_read(information.map + (uint32_t)cursor->offset, entry, sizeof(*entry));
-    cursor->offset += (uint64_t)entry->size + sizeof(entry->size);
+    cursor->offset += step;
     return true;
 }
 
-/* A smaller size leaves no room for the type: such an entry means nothing. */
-static bool well_formed(const struct multiboot_map_entry *entry)
-{
-    return entry->size >= sizeof(*entry) - sizeof(entry->size);
-}
-
-static struct map_cursor walk_map(void (*visit)(const struct firmware_entry *, void *),
-                                  void *context)
+void multiboot_for_each_entry(void (*visit)(const struct firmware_entry *, void *), void *context)
 {
     struct map_cursor cursor = {0};
     struct multiboot_map_entry entry;
 
+    if (!multiboot_has(MULTIBOOT_MEMORY_MAP))
+        return;
     while (next_entry(&cursor, &entry)) {
         struct firmware_entry plain = {entry.base, entry.length, entry.type};
 
-        if (well_formed(&entry))
-            visit(&plain, context);
-        else
-            cursor.malformed++;
+        visit(&plain, context);
     }
-    return cursor;
-}
-
-static void ignore_entry(const struct firmware_entry *entry, void *context)
-{
-    (void)entry;
-    (void)context;
 }
 
 static void inspect_map(void)
 {
-    struct map_cursor end = walk_map(ignore_entry, NULL);
+    struct map_cursor cursor = {0};
+    struct multiboot_map_entry entry;
 
     add_range("memory map", information.map, information.map_length);
-    if (end.malformed > 0)
-        kprintf("boot: %u memory map entries have a size below 20: ignored\n", end.malformed);
-    if (bytes_left(&end) > 0)
-        kprintf("boot: memory map ends in %u bytes of an entry: ignored\n",
-                (uint32_t)bytes_left(&end));
+    while (next_entry(&cursor, &entry))
+        continue;
+    if (bytes_left(&cursor) > 0)
+        kprintf("boot: the last %u bytes of the memory map are no entry: ignored\n",
+                bytes_left(&cursor));
 }
 
 void multiboot_read(uint32_t magic, phys_t address)
@@ -178,12 +171,6 @@ uint32_t multiboot_memory_lower(void)
 uint32_t multiboot_memory_upper(void)
 {
     return information.memory_upper;
-}
-
-void multiboot_for_each_entry(void (*visit)(const struct firmware_entry *, void *), void *context)
-{
-    if (multiboot_has(MULTIBOOT_MEMORY_MAP))
-        walk_map(visit, context);
 }
 
 void multiboot_for_each_range(void (*visit)(const struct boot_range *, void *), void *context)
