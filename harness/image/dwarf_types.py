@@ -62,7 +62,7 @@ class _Collector:
 
     def unit(self, dwarf: Any, unit: Any) -> None:
         """Take all types and variables at the file scope of one compilation unit."""
-        for die in unit.get_top_DIE().iter_children():
+        for die in _children(unit.get_top_DIE()):
             if die.tag in _TAGS:
                 self._named(die)
             elif die.tag == "DW_TAG_variable":
@@ -80,8 +80,7 @@ class _Collector:
 
     def _index(self, die: Any | None) -> int | None:
         """Return the node of a type DIE, to be filled later; None for void."""
-        while die is not None and die.tag in _QUALIFIERS:
-            die = _referred(die)
+        die = next((d for d in _chain(die) if d.tag not in _QUALIFIERS), None)
         if die is None or die.tag not in _TAGS:
             return None
         if die.offset not in self._indices:
@@ -115,7 +114,7 @@ class _Collector:
 
     def _array(self, die: Any) -> Node:
         """Make one node a dimension; the first dimension is the outermost."""
-        counts = [_count(c) for c in die.iter_children() if c.tag == "DW_TAG_subrange_type"]
+        counts = [_count(c) for c in _children(die) if c.tag == "DW_TAG_subrange_type"]
         target = self._index(_referred(die))
         for count in reversed(counts[1:]):
             self.nodes.append(["array", "", 0, "unsigned", count, target, []])
@@ -124,7 +123,7 @@ class _Collector:
 
     def _members(self, die: Any) -> list[list[Any]]:
         rows = []
-        for child in die.iter_children():
+        for child in _children(die):
             if child.tag == "DW_TAG_member":
                 position, bits = _bits(child)
                 offset = _location(child) if position is None else position // 8
@@ -136,7 +135,7 @@ class _Collector:
         """Note the constants of an enum and return its encoding."""
         values = {
             _name(c): _attribute(c, "DW_AT_const_value", 0)
-            for c in die.iter_children()
+            for c in _children(die)
             if c.tag == "DW_TAG_enumerator"
         }
         encoding = _enum_encoding(die) or ("signed" if min(values.values(), default=0) < 0 else "")
@@ -168,6 +167,25 @@ def _name(die: Any) -> str:
 
 def _referred(die: Any) -> Any | None:
     return die.get_DIE_from_attribute("DW_AT_type") if "DW_AT_type" in die.attributes else None
+
+
+def _chain(die: Any | None) -> Iterator[Any]:
+    """Yield a type DIE and what it refers to, one after the other; a circle is damage."""
+    seen: set[int] = set()
+    while die is not None and die.offset not in seen:
+        yield die
+        seen.add(die.offset)
+        die = _referred(die)
+
+
+def _children(die: Any) -> Iterator[Any]:
+    """Yield the children of a DIE, which stand one behind the other; else it is damage."""
+    last = die.offset
+    for child in die.iter_children():
+        if child.offset <= last:
+            raise ValueError("a DIE's sibling stands before it")
+        last = child.offset
+        yield child
 
 
 def _count(subrange: Any) -> int | None:
@@ -217,20 +235,16 @@ def _bits(member: Any) -> tuple[int | None, int | None]:
 
 def _byte_size(die: Any | None) -> int:
     """Return the size of a bit-field's declared type."""
-    while die is not None and "DW_AT_byte_size" not in die.attributes:
-        die = _referred(die)
-    return _attribute(die, "DW_AT_byte_size", 0) if die is not None else 0
+    sizes = (_attribute(d, "DW_AT_byte_size", 0) for d in _chain(die))
+    return next((size for size in sizes if size), 0)
 
 
 def _enum_encoding(die: Any) -> str:
     """Return the encoding of an enum's underlying type, "" when DWARF does not say."""
-    base = _referred(die)
-    while base is not None and "DW_AT_encoding" not in base.attributes:
-        base = _referred(base)
-    source = base if base is not None else die
-    if "DW_AT_encoding" not in source.attributes:
-        return ""
-    return _ENCODINGS.get(_attribute(source, "DW_AT_encoding", 0), "unsigned")
+    for source in (*_chain(_referred(die)), die):
+        if "DW_AT_encoding" in source.attributes:
+            return _ENCODINGS.get(_attribute(source, "DW_AT_encoding", 0), "unsigned")
+    return ""
 
 
 def _as_encoded(value: int, size: int, encoding: str) -> int:
