@@ -105,8 +105,7 @@ def _check_users(subject: _Subject, ledger: Ledger) -> None:
 
 def _check_zones(subject: _Subject) -> None:
     table = subject.table
-    frames = np.arange(table.first_frame, table.first_frame + len(table))
-    right = subject.model.zone_of(frames)
+    right = subject.model.zone_indices()[subject.part]
     if np.array_equal(table.zone, right):
         return
     for index, zone in enumerate(subject.model.zones):

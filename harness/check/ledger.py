@@ -16,7 +16,7 @@ from harness.check.blocks import Blocks
 from harness.check.findings import Findings
 from harness.check.model import ALLOCATABLE, IMAGE, NOT_USABLE, Model
 from harness.check.pages import heap_frames
-from harness.check.runs import FRAME_SIZE, frames_in_words, is_or_are, outward, runs_by_key
+from harness.check.runs import FRAME_SIZE, Mask, frames_in_words, is_or_are, outward, runs_by_key
 from harness.check.violation import Violation
 from harness.decode.state import MemoryState
 
@@ -45,7 +45,8 @@ class Ledger:
         """Return the frames that ``name`` owns."""
         if name not in self.names:
             return np.zeros(len(self.owners), dtype=np.bool_)
-        return (self.owners >> np.uint32(self.names.index(name)) & np.uint32(1)).astype(np.bool_)
+        owned: Mask = (self.owners & np.uint32(1 << self.names.index(name))) != 0
+        return owned
 
     @property
     def free(self) -> npt.NDArray[np.bool_]:
@@ -141,9 +142,10 @@ def check_ledger(model: Model, ledger: Ledger) -> tuple[Violation, ...]:
     findings = Findings("frames")
     owners = ledger.owners
     crowded = (owners & (owners - np.uint32(1))) != 0
-    keys = owners.astype(np.uint64) | model.reason.astype(np.uint64) << np.uint64(_MODEL_WORD)
-    for first, end, key in runs_by_key(crowded, keys):
-        _report_owners(findings, model, ledger, first, end, key)
+    if crowded.any():
+        reason = model.reason.astype(np.uint64) << np.uint64(_MODEL_WORD)
+        for first, end, key in runs_by_key(crowded, owners | reason):
+            _report_owners(findings, model, ledger, first, end, key)
     if ledger.complete:
         findings.add_frames("leaked", owners == 0, "neither free nor owned by anybody", ("V3",))
     return findings.result()

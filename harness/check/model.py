@@ -123,6 +123,13 @@ class Model:
         borders = [zone.frames.stop for zone in self.zones[:-1]]
         return np.searchsorted(borders, frames, side="right").astype(np.int64)
 
+    def zone_indices(self) -> npt.NDArray[np.uint8]:
+        """Return the index of each frame's zone."""
+        indices = np.full(self.frames, len(self.zones) - 1, dtype=np.uint8)
+        for index, zone in enumerate(self.zones[:-1]):
+            indices[zone.frames.start : zone.frames.stop] = index
+        return indices
+
     def zone_name(self, index: int) -> str:
         """Return what a person calls zone ``index``."""
         if 0 <= index < len(self.zones):

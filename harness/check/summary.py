@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.ledger import FREE, RESERVED, Ledger
 from harness.check.model import FRAME_ZERO, IMAGE, Model
-from harness.check.runs import FRAME_SIZE, Mask, runs
+from harness.check.runs import FRAME_SIZE, runs
 
 NOBODY = "nobody"
+"""Owner of lost frames."""
+UNKNOWN = "unknown"
+"""Owner of frames of which the kernel keeps no record."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +49,22 @@ def _largest(ledger: Ledger, blocks: Blocks) -> int:
 
 
 def _lost(model: Model, ledger: Ledger) -> dict[str, int]:
-    owned = model.usable & ~ledger.free
-    lowest = ledger.owners & (~ledger.owners + np.uint32(1))
+    taken = np.flatnonzero(model.usable & ~ledger.free)
+    owners = ledger.owners[taken]
+    lowest = owners & (~owners + np.uint32(1))
     lost = {
-        name: int(np.count_nonzero(owned & (lowest == 1 << bit)))
+        name: int(np.count_nonzero(lowest == 1 << bit))
         for bit, name in enumerate(ledger.names)
         if name not in (RESERVED, FREE)
     }
-    lost |= _reserved(model, owned)
-    lost[NOBODY if ledger.complete else "unknown"] = int(np.count_nonzero(owned & (lowest == 0)))
+    lost |= _reserved(model, taken)
+    lost[NOBODY if ledger.complete else UNKNOWN] = int(np.count_nonzero(owners == 0))
     most_first = sorted(lost.items(), key=lambda item: -item[1])
     return {name: count for name, count in most_first if count}
 
 
-def _reserved(model: Model, owned: Mask) -> dict[str, int]:
-    counts = np.bincount(model.reason[owned], minlength=len(model.reasons)).tolist()
+def _reserved(model: Model, taken: npt.NDArray[np.int64]) -> dict[str, int]:
+    counts = np.bincount(model.reason[taken], minlength=len(model.reasons)).tolist()
     return {
         "frame 0": counts[FRAME_ZERO],
         "kernel image": counts[IMAGE],
