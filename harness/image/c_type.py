@@ -68,6 +68,11 @@ class CType:
         return VOID if index is None or self.resolve is None else self.resolve(index)
 
     @cached_property
+    def pointer(self) -> CType:
+        """The type of a pointer to this one."""
+        return CType(Kind.POINTER, "", own_size=4, target_index=0, resolve=lambda index: self)
+
+    @cached_property
     def stripped(self) -> CType:
         """The type behind all typedefs."""
         return self.target.stripped if self.kind is Kind.TYPEDEF else self

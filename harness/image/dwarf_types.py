@@ -1,8 +1,7 @@
 """Types, enumerators and variables out of DWARF 2 to 5, as plain data that JSON can hold.
 
 A node is ``[kind, name, size, encoding, count, target, members]`` as in ``c_type.CType``; nodes
-refer to each other by index, so recursive types are no trouble. A kernel's files repeat the types
-of their headers: nodes that no reader could tell apart become one.
+refer to each other by index, so recursive types are no trouble.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.image.dwarf import DAMAGED, open_dwarf, text
+from harness.image.type_merge import Node, merge
 
 _TAGS = {
     "DW_TAG_base_type": "base",
@@ -31,8 +31,6 @@ _ENCODINGS = {2: "boolean", 4: "float", 5: "signed", 6: "signed"}
 _DW_OP_ADDR, _DW_OP_PLUS_UCONST, _DW_OP_ADDRX = 0x03, 0x23, 0xA1
 _POINTER_SIZE = 4
 
-Node = list[Any]
-
 
 def extract(contents: bytes) -> dict[str, Any]:
     """Return ``{nodes, names, enumerators, variables}`` of an ELF file.
@@ -46,7 +44,13 @@ def extract(contents: bytes) -> dict[str, Any]:
             collector.unit(dwarf, unit)
     except DAMAGED:
         pass
-    return _merge(collector)
+    nodes, renumber = merge(collector.nodes, collector.names)
+    return {
+        "nodes": nodes,
+        "names": {name: renumber(index) for name, index in collector.names.items()},
+        "enumerators": collector.enumerators,
+        "variables": {n: [a, renumber(i)] for n, (a, i) in collector.variables.items()},
+    }
 
 
 class _Collector:
@@ -278,66 +282,3 @@ def _uleb(data: list[int]) -> int:
         if byte < 0x80:
             break
     return value
-
-
-def _merge(collector: _Collector) -> dict[str, Any]:
-    """Let names stand for declarations and indistinguishable nodes become one."""
-    nodes = collector.nodes
-    class_of = _classes(
-        nodes,
-        [collector.names.get(n[1], i) if n[0] == "declared" else i for i, n in enumerate(nodes)],
-    )
-    first: dict[int, int] = {}
-    kept = [first.setdefault(c, i) for i, c in enumerate(class_of) if c not in first]
-    new_index = {old: new for new, old in enumerate(kept)}
-
-    def renumber(index: int | None) -> int | None:
-        return None if index is None else new_index[first[class_of[index]]]
-
-    return {
-        "nodes": [_renumbered(nodes[old], renumber) for old in kept],
-        "names": {name: renumber(index) for name, index in collector.names.items()},
-        "enumerators": collector.enumerators,
-        "variables": {n: [a, renumber(i)] for n, (a, i) in collector.variables.items()},
-    }
-
-
-def _classes(nodes: list[Node], stands_for: list[int]) -> list[int]:
-    """Number the nodes so that two have one number when nothing they lead to differs.
-
-    Partition refinement: start from what a node says itself and split by what it refers to,
-    until nothing splits any more.
-    """
-    classes = [0] * len(nodes)
-    count = 0
-    while True:
-        numbers: dict[Any, int] = {}
-        refined = []
-        for index in range(len(nodes)):
-            node = nodes[stands_for[index]]
-            seen = (*node[:5], *(_class(r, classes) for r in _references(node)), *_shape(node))
-            refined.append(numbers.setdefault(seen, len(numbers)))
-        classes = refined
-        if len(numbers) == count:
-            return classes
-        count = len(numbers)
-
-
-def _class(index: int | None, classes: list[int]) -> int:
-    return -1 if index is None else classes[index]
-
-
-def _references(node: Node) -> Iterator[int | None]:
-    yield node[5]
-    for row in node[6]:
-        yield row[2]
-
-
-def _shape(node: Node) -> Iterator[tuple[Any, ...]]:
-    for name, offset, _, position, bits in node[6]:
-        yield name, offset, position, bits
-
-
-def _renumbered(node: Node, renumber: Any) -> Node:
-    members = [[name, offset, renumber(index), *bits] for name, offset, index, *bits in node[6]]
-    return [*node[:5], renumber(node[5]), members]

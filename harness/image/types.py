@@ -6,7 +6,6 @@ A name is written as in C: ``struct page``, ``enum zone_id``, ``unsigned int``, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -51,7 +50,7 @@ class TypeTable:
         """Return the type ``name``; trailing ``*`` make pointers; raise ``UnknownName``."""
         name = " ".join(name.replace("*", " * ").split())
         if name.endswith("*"):
-            return self.pointer_to(self.lookup(name[:-1]))
+            return self.lookup(name[:-1]).pointer
         if name == "void":
             return VOID
         name = _canonical(name)
@@ -105,12 +104,6 @@ class TypeTable:
     def nearest(self, name: str) -> str | None:
         """Return the type, enumerator or variable whose name looks most like ``name``."""
         return nearest(name, [*self._names, *self._enumerators, *self._variables])
-
-    @staticmethod
-    @cache
-    def pointer_to(type_: CType) -> CType:
-        """Return the type of a pointer to ``type_``."""
-        return CType(Kind.POINTER, "", own_size=4, target_index=0, resolve=lambda index: type_)
 
     def _type(self, index: int) -> CType:
         if index not in self._resolved:

@@ -42,7 +42,7 @@ def _compare(type_: CType, parsed: Any, element: Any) -> None:
     elif isinstance(parsed, bytes):
         assert element.tobytes() == parsed
     else:
-        assert np.asarray(parsed) == element or (parsed != parsed and element != element)
+        assert parsed == element.item() or (parsed != parsed and element != element)
 
 
 def _covered(type_: CType) -> list[int]:
