@@ -1,0 +1,67 @@
+"""What the firmware paths share: run to the kernel's entry point and stop there."""
+
+from __future__ import annotations
+
+from harness.machine import boot_iso, boot_multiboot
+from harness.machine.ending import Ending, EndingKind
+from harness.machine.multiboot import BootInformation, read_information
+from harness.machine.registers import Registers
+from harness.machine.rewrite import rewrite_map
+from harness.machine.rom import BOOTLOADER_MAGIC
+from harness.machine.spec import BootPath, MachineSpec
+from harness.machine.vm import Vm
+from harness.machine.watch import Watch
+
+FIRMWARE_TIMEOUT = 8.0
+"""CPU seconds from power-on to the kernel's entry point; GRUB from a CD needs one."""
+
+
+def start(spec: MachineSpec) -> tuple[Vm, BootInformation | None, Ending | None]:
+    """Start QEMU and return it paused before the kernel's first instruction.
+
+    The kernel is given ``spec.map`` if there is one. When the entry point is not reached, there
+    is no boot information but an ending that says why.
+    """
+    path = boot_iso if spec.boot is BootPath.ISO else boot_multiboot
+    vm = path.start_vm(spec)
+    try:
+        ending, registers = _run_to_entry(vm, spec)
+        if registers is None:
+            return vm, None, ending
+        if spec.map is not None:
+            rewrite_map(vm.ram, registers.ebx, spec)
+        return vm, read_information(vm.ram, registers.ebx), None
+    except BaseException:
+        vm.close()
+        raise
+
+
+def _run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers | None]:
+    watch = Watch(vm, spec.kernel)
+    entry = spec.kernel.entry
+    with vm.debugger() as stub:
+        # A breakpoint of the debugger's, not an instruction in memory: the loader has yet to
+        # write there. Other code may run at that address before.
+        stub.insert_breakpoint(entry)
+        while True:
+            stub.resume()
+            ending = watch.run(FIRMWARE_TIMEOUT, lambda line: None, breakpoints=True)
+            if ending.kind is not EndingKind.READY:
+                return _not_reached(ending, entry), None
+            stub.wait_for_stop()
+            registers = vm.registers()
+            if registers.eip == entry and registers.eax == BOOTLOADER_MAGIC:
+                stub.remove_breakpoint(entry)
+                return None, registers
+            stub.remove_breakpoint(entry)
+            stub.step()
+            stub.insert_breakpoint(entry)
+
+
+def _not_reached(ending: Ending, entry: int) -> Ending:
+    if ending.kind is EndingKind.QEMU_DIED:
+        return ending
+    message = f"the entry point 0x{entry:x} was not reached; {ending.kind.value}: {ending.message}"
+    return Ending(
+        EndingKind.WRONG_IMAGE, message, ending.console_tail, ending.backtrace, ending.registers
+    )

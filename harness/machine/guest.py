@@ -1,0 +1,145 @@
+"""A kernel on a running machine, from its first instruction to its end."""
+
+from __future__ import annotations
+
+import re
+from types import TracebackType
+from typing import Self
+
+from harness.image.kernel_image import KernelImage
+from harness.machine.ending import Ending, EndingKind
+from harness.machine.errors import GuestEnded
+from harness.machine.monitor import KernelMonitor
+from harness.machine.multiboot import BootInformation, Placement
+from harness.machine.registers import Registers
+from harness.machine.spec import MachineSpec
+from harness.machine.vm import Vm
+from harness.machine.watch import Match, Watch
+from harness.maps.memory_map import MemoryMap
+from harness.ram.live import LiveRam
+
+BOOT_TIMEOUT = 10.0
+"""CPU seconds of QEMU's that a boot may take; the bundled kernel needs some milliseconds."""
+
+
+class Guest:
+    """One boot. Valid until its machine boots again or closes."""
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        vm: Vm,
+        information: BootInformation | None,
+        ended: Ending | None = None,
+    ) -> None:
+        self.spec = spec
+        self.information = information
+        """What the kernel was told; None when it was never reached."""
+        self._vm = vm
+        self._ended = ended
+        self._watch = Watch(vm, spec.kernel)
+        self.console = vm.console
+        self.monitor = KernelMonitor(self, spec.kernel.description)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._vm.process.alive:
+            self.pause()
+
+    @property
+    def kernel(self) -> KernelImage:
+        """The kernel that was booted."""
+        return self.spec.kernel
+
+    @property
+    def ram(self) -> LiveRam:
+        """Guest RAM by physical address; a write is at once the guest's."""
+        return self._vm.ram
+
+    @property
+    def memory_map(self) -> MemoryMap:
+        """The map as the kernel is given it; empty when the kernel was never reached."""
+        return self.information.memory_map if self.information else MemoryMap(())
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """What the loader left in RAM beside the kernel, in physical bytes."""
+        return self.information.placements if self.information else ()
+
+    def registers(self) -> Registers:
+        """Return the CPU's registers; pause the machine first."""
+        return self._vm.registers()
+
+    def translate(self, virtual: int) -> int | None:
+        """Return the physical address behind ``virtual`` by QEMU's own walk, None if unmapped."""
+        return self._vm.translate(virtual)
+
+    def qemu(self, command: str) -> str:
+        """Run a command of QEMU's human monitor (``info tlb`` …) and return what it prints."""
+        return self._vm.qmp.human(command)
+
+    def pause(self) -> None:
+        """Stop the CPU."""
+        self._vm.pause()
+
+    def resume(self) -> None:
+        """Let the CPU run (again)."""
+        self._vm.resume()
+
+    def run_until_ready(self, timeout: float = BOOT_TIMEOUT) -> Ending:
+        """Run until the kernel says that it is ready, or ends in another way.
+
+        ``timeout`` is in seconds of CPU time that QEMU uses, so that a busy host makes no hangs;
+        of the wall clock it may be ten times as much. A kernel whose description does not say
+        how it tells that it is ready is so when it waits for interrupts, or runs all that time.
+        """
+        if self._ended is None:
+            self._vm.resume()
+        pattern = self.kernel.description.console.ready
+        return self._run(timeout, None if pattern is None else pattern.search)
+
+    def wait_for_line(self, pattern: str, timeout: float = BOOT_TIMEOUT) -> str:
+        """Let the guest run until a console line matches a regular expression; return the line.
+
+        Raise :class:`GuestEnded` when it ends before, or does not say it in time.
+        """
+        if self._ended is None:
+            self._vm.resume()
+        return self._require(self._run(timeout, re.compile(pattern).search)).message
+
+    def stop_before(self, function: str, timeout: float = BOOT_TIMEOUT) -> None:
+        """Run until just before ``function``'s first instruction, and stay paused there.
+
+        Raise :class:`SpecError` for a function that the kernel does not have, and
+        :class:`GuestEnded` when the guest ends before.
+        """
+        address = self.kernel.symbol(function)
+        if self._ended:
+            raise GuestEnded(self._ended)
+        with self._vm.debugger() as stub:
+            stub.insert_breakpoint(address)
+            stub.resume()
+            self._require(self._run(timeout, lambda line: None, breakpoints=True))
+            stub.wait_for_stop()
+            stub.remove_breakpoint(address)
+
+    def _run(self, timeout: float, match: Match | None, breakpoints: bool = False) -> Ending:
+        """Follow the guest; once it has ended it stays so."""
+        if self._ended:
+            return self._ended
+        ending = self._watch.run(timeout, match, breakpoints)
+        if ending.kind is not EndingKind.READY:
+            self._ended = ending
+        return ending
+
+    def _require(self, ending: Ending) -> Ending:
+        if ending.kind is not EndingKind.READY:
+            raise GuestEnded(ending)
+        return ending

@@ -1,0 +1,177 @@
+"""Guest RAM as a file in memory: shared with QEMU, filled, and made like new for each boot.
+
+Which frames a boot touched is read from ``/proc/PID/pagemap``: a page of the file that is in no
+page table of QEMU's or ours has not been accessed since its last punch and still holds its fill.
+(Linux maps neighbours of a page that is read along with it, so a few frames too many are found.)
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.machine.spec import Fill, FillKind
+
+PAGE = 4096
+BLOCK = 4 << 20
+"""Unit in which RAM is filled ahead of the first boot."""
+EAGER = 64 << 20
+"""RAM below this offset is always filled ahead."""
+POISON = 0xA5
+RANDOM_BLOCK = 64 << 10
+
+PUNCH_HOLE_KEEP_SIZE = 3
+"""``FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE`` (linux/falloc.h)."""
+PRESENT = 1 << 63
+SWAPPED = 1 << 62
+"""Bits of a pagemap entry (Linux, admin-guide/mm/pagemap.rst)."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+
+
+class GuestMemory:
+    """A memfd of ``size`` bytes, and what is known of its contents."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.descriptor = os.memfd_create("guest-ram")
+        os.ftruncate(self.descriptor, size)
+        self._inode = os.fstat(self.descriptor).st_ino
+        self._fill = Fill(FillKind.ZERO)
+        self._filled: set[int] = set()
+        self._written: list[range] = []
+
+    def close(self) -> None:
+        """Give the memory back, once QEMU and all mappings are gone as well."""
+        os.close(self.descriptor)
+
+    def resident_bytes(self) -> int:
+        """Return how much of the host's memory it takes."""
+        return os.fstat(self.descriptor).st_blocks * 512
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write ``data`` at ``offset`` of the file, as part of one boot."""
+        self._written.append(range(offset, offset + len(data)))
+        view = memoryview(data)
+        while view:
+            done = os.pwrite(self.descriptor, view, offset)
+            offset, view = offset + done, view[done:]
+
+    def renew(self, fill: Fill, borders: Iterable[int], pid: int | None = None) -> None:
+        """Make RAM what it is at power-on.
+
+        ``borders`` are the offsets around which it is filled ahead; ``pid`` is the QEMU whose
+        traces are to be removed, None before the first.
+        """
+        if fill.kind is FillKind.ZERO or fill != self._fill:
+            self._punch(0, self.size)
+            self._filled.clear()
+            self._fill = fill
+        elif pid is not None:
+            for start, end in self._touched(pid):
+                self._punch(start, end)
+                self._pour(start, end)
+        self._written.clear()
+        if fill.kind is not FillKind.ZERO:
+            self._fill_ahead(borders)
+
+    def _punch(self, start: int, end: int) -> None:
+        if _libc.fallocate(self.descriptor, PUNCH_HOLE_KEEP_SIZE, start, end - start):
+            number = ctypes.get_errno()
+            raise OSError(number, f"cannot empty guest RAM: {os.strerror(number)}")
+
+    def _fill_ahead(self, borders: Iterable[int]) -> None:
+        for block in sorted(self._blocks(borders) - self._filled):
+            self._pour(block * BLOCK, min((block + 1) * BLOCK, self.size))
+            self._filled.add(block)
+
+    def _blocks(self, borders: Iterable[int]) -> set[int]:
+        eager = self.size if self._fill.everywhere else min(self.size, EAGER)
+        blocks = set(range(-(-eager // BLOCK)))
+        for border in borders:
+            first, last = max(border - BLOCK, 0) // BLOCK, (border + BLOCK - 1) // BLOCK
+            blocks.update(range(first, last + 1))
+        return {block for block in blocks if block * BLOCK < self.size}
+
+    def _pour(self, start: int, end: int) -> None:
+        """Write the fill to [start, end), by write() so that it leaves no trace of an access."""
+        for offset, data in pattern(self._fill, start, end):
+            os.pwrite(self.descriptor, data, offset)
+
+    def _touched(self, pid: int) -> Iterator[tuple[int, int]]:
+        """Yield [start, end) of the file's bytes that were accessed or written."""
+        touched = np.zeros(-(-self.size // PAGE) + 1, dtype=np.bool_)
+        for start, end in self._data():
+            for owner in (str(pid), "self"):
+                self._mark_mapped(owner, start, end, touched)
+        for written in self._written:
+            touched[written.start // PAGE : -(-written.stop // PAGE)] = True
+        borders = np.flatnonzero(np.diff(touched, prepend=np.False_)) * PAGE
+        for start, end in borders.reshape(-1, 2).tolist():
+            yield start, min(end, self.size)
+
+    def _data(self) -> Iterator[tuple[int, int]]:
+        """Yield [start, end) of the file's parts that are not holes."""
+        position = 0
+        while position < self.size:
+            try:
+                start = os.lseek(self.descriptor, position, os.SEEK_DATA)
+            except OSError:  # ENXIO: only a hole follows
+                return
+            position = os.lseek(self.descriptor, start, os.SEEK_HOLE)
+            yield start, position
+
+    def _mark_mapped(self, pid: str, start: int, end: int, marks: npt.NDArray[np.bool_]) -> None:
+        for base, first, last in self._mappings(pid):
+            low, high = max(start, first), min(end, last)
+            if low < high:
+                entries = _page_map(pid, base + low - first, high - low)
+                pages = slice(low // PAGE, low // PAGE + len(entries))
+                marks[pages] |= (entries & np.uint64(PRESENT | SWAPPED)) != 0
+
+    def _mappings(self, pid: str) -> Iterator[tuple[int, int, int]]:
+        """Yield (virtual address, file offset, end offset) of the file in a process."""
+        with open(f"/proc/{pid}/maps") as maps:  # noqa: PTH123  (read once, line by line)
+            for line in maps:
+                if "/memfd:guest-ram" not in line:
+                    continue
+                addresses, _, offset, _, inode, *_ = line.split()
+                if int(inode) == self._inode:
+                    base, end = (int(text, 16) for text in addresses.split("-"))
+                    yield base, int(offset, 16), int(offset, 16) + end - base
+
+
+def _page_map(pid: str, address: int, length: int) -> npt.NDArray[np.uint64]:
+    """Return the pagemap entries of [address, address + length); all present if not readable."""
+    count = -(-length // PAGE)
+    try:
+        descriptor = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY)
+    except PermissionError:
+        return np.full(count, PRESENT, dtype=np.uint64)
+    try:
+        data = os.pread(descriptor, 8 * count, address // PAGE * 8)
+    finally:
+        os.close(descriptor)
+    return np.frombuffer(data, dtype=np.uint64)
+
+
+def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset, bytes) that make up [start, end) of RAM filled with ``fill``."""
+    step = RANDOM_BLOCK if fill.kind is FillKind.RANDOM else BLOCK
+    while start < end:
+        stop = min(end, (start // step + 1) * step)
+        yield start, _block(fill, start, stop)
+        start = stop
+
+
+def _block(fill: Fill, start: int, stop: int) -> bytes:
+    if fill.kind is not FillKind.RANDOM:
+        return bytes([POISON if fill.kind is FillKind.POISON else 0]) * (stop - start)
+    block = start // RANDOM_BLOCK
+    data = np.random.Generator(np.random.PCG64([fill.seed, block])).bytes(RANDOM_BLOCK)
+    return data[start % RANDOM_BLOCK : start % RANDOM_BLOCK + stop - start]

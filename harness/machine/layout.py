@@ -1,0 +1,45 @@
+"""Where QEMU's ``pc`` machine has its RAM, and where that lies in the file behind it.
+
+Source: QEMU 7.2, ``hw/i386/pc_piix.c`` (``pc_init1``) and ``hw/i386/pc.c``.
+"""
+
+from __future__ import annotations
+
+from harness.machine.spec import BootPath, MachineSpec
+from harness.maps.pc import ram_ranges
+from harness.ram.live import Extent
+
+FOUR_GIB = 1 << 32
+
+IO_APIC = 0xFEC00000
+"""The lowest device below 4 GiB that hides RAM (``IO_APIC_DEFAULT_ADDRESS``)."""
+
+MAX_RAM_BELOW_4G = IO_APIC + 4096
+"""QEMU splits RAM of exactly this size or more at 3 GiB; less stays in one piece."""
+
+SHADOW = range(0xC0000, 0x100000)
+"""ROMs, or the RAM behind them as the chipset's PAM registers say."""
+
+
+def one_piece(spec: MachineSpec) -> bool:
+    """Return whether RAM beyond 3.5 GiB is to stay below 4 GiB, where a chosen map may want it."""
+    return spec.map is not None and spec.memory <= IO_APIC
+
+
+def extents(spec: MachineSpec) -> tuple[Extent, ...]:
+    """Return where RAM answers, in physical addresses and offsets of its file.
+
+    On the firmware paths the shadow area is left out: it holds ROM, or RAM that the firmware has
+    made read-only. The direct path's ROM opens it.
+    """
+    whole = (range(spec.memory),) if one_piece(spec) else ram_ranges(spec.memory)
+    low, *high = whole
+    pieces = [low] if spec.boot is BootPath.DIRECT else _without_shadow(low)
+    found = [Extent(piece.start, len(piece), piece.start) for piece in pieces]
+    found += [Extent(piece.start, len(piece), low.stop) for piece in high]
+    return tuple(found)
+
+
+def _without_shadow(low: range) -> list[range]:
+    pieces = [range(min(SHADOW.start, low.stop)), range(SHADOW.stop, low.stop)]
+    return [piece for piece in pieces if piece]

@@ -1,0 +1,89 @@
+"""Warm machines: a reset in place of a new process."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from harness.machine.guest import Guest
+from harness.machine.layout import one_piece
+from harness.machine.limits import check_spec
+from harness.machine.machine import Machine
+from harness.machine.spec import BootPath, MachineSpec
+
+MAX_BYTES = 1 << 30
+"""Of the host's memory that the guests of one pool may keep between boots."""
+
+_Key = tuple[object, ...]
+
+
+class Pool:
+    """Up to ``size`` machines that are kept for their next boot; a context manager.
+
+    A machine is used again for a spec with the same kernel, memory, CPU and kind of fill, on the
+    direct path; the other paths get a new process each. The longest unused goes first, when there
+    are too many or when they take more than ``max_bytes``. For one thread; give each worker
+    process a pool of its own.
+    """
+
+    def __init__(self, size: int = 4, max_bytes: int = MAX_BYTES) -> None:
+        if size < 1:
+            raise ValueError("a pool keeps at least one machine")
+        self._size = size
+        self._max_bytes = max_bytes
+        self._machines: dict[_Key, Machine] = {}
+
+    def boot(self, spec: MachineSpec) -> Guest:
+        """Return a guest like :meth:`Machine.boot`; it is valid until the pool's next boot."""
+        check_spec(spec)
+        key = _key(spec)
+        machine = self._machines.pop(key, None)
+        self._make_room()
+        if machine is None:
+            machine = Machine(spec)
+        # The newest is last. Known to the pool before it starts: an interrupt must not lose it.
+        self._machines[key] = machine
+        try:
+            return machine.boot(spec)
+        except BaseException:
+            del self._machines[key]
+            machine.close()
+            raise
+
+    def _make_room(self) -> None:
+        """Close the longest unused machines until another one may be added."""
+        for key, machine in list(self._machines.items()):
+            kept = sum(other.resident_bytes() for other in self._machines.values())
+            idle = not machine.running or key[0] is not BootPath.DIRECT
+            if idle or len(self._machines) >= self._size or kept > self._max_bytes:
+                del self._machines[key]
+                machine.close()
+
+    def close(self) -> None:
+        """End all machines; the pool can be used again."""
+        while self._machines:
+            _, machine = self._machines.popitem()
+            machine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _key(spec: MachineSpec) -> _Key:
+    """Return what two specs must share to be booted by one process.
+
+    The emulator keeps translated code, so another kernel needs another process.
+    """
+    kernel = spec.kernel
+    return (
+        *(spec.boot, kernel.build_id, kernel.path, len(kernel.contents)),
+        *(spec.memory, one_piece(spec), spec.cpu, spec.icount, spec.fill.kind),
+    )

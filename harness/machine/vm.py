@@ -1,0 +1,168 @@
+"""One QEMU with everything that is attached to it: RAM, control, console, debugger."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.machine.console import Console
+from harness.machine.errors import MachineError, QemuFailed, SpecError
+from harness.machine.guest_memory import GuestMemory
+from harness.machine.layout import extents
+from harness.machine.process import QemuProcess
+from harness.machine.qemu import Descriptors, arguments
+from harness.machine.qmp import Qmp
+from harness.machine.registers import Registers, parse_registers
+from harness.machine.spec import MachineSpec
+from harness.ram.gdb_stub import GdbStub
+from harness.ram.live import LiveRam
+
+TRIPLE_FAULT = b"Triple fault"
+"""What QEMU logs before the reset (QEMU 7.2, target/i386/tcg/excp_helper.c)."""
+
+
+PANICKED = "GUEST_PANICKED"
+"""QEMU's event when the guest writes to the pvpanic device."""
+
+
+class Vm:
+    """A QEMU process that was started paused; used by whoever boots it."""
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        memory: GuestMemory,
+        boot_arguments: Sequence[str],
+        boot_descriptors: Sequence[int] = (),
+    ) -> None:
+        """Start QEMU; raise :class:`MachineError`. Takes ``memory`` over."""
+        self.memory = memory
+        self.moves: list[str] = []
+        """``STOP`` and ``RESUME`` in the order in which they happened."""
+        self.end: str | None = None
+        """How the guest ended: ``PANICKED`` or a SHUTDOWN event's reason."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(memory.close)
+            self.ram = LiveRam(memory.descriptor, extents(spec))
+            stack.callback(self.ram.close)
+            self._log = os.memfd_create("qemu-log")
+            stack.callback(os.close, self._log)
+            control, control_end = _pair(stack)
+            serial, serial_end = _pair(stack)
+            given = Descriptors(
+                memory.descriptor, control_end.fileno(), serial_end.fileno(), self._log
+            )
+            self.process = QemuProcess(
+                [*arguments(spec, given), *boot_arguments],
+                [given.ram, given.qmp, given.serial, given.log, *boot_descriptors],
+            )
+            stack.callback(self.process.close)
+            control_end.close()
+            serial_end.close()
+            self.console = Console(serial)
+            self.qmp = self._connect(spec, control)
+            stack.callback(self.qmp.close)
+            # QEMU goes first: then no other part can wait for it.
+            stack.callback(self.process.kill)
+            self._stack = stack.pop_all()
+
+    def _connect(self, spec: MachineSpec, control: socket.socket) -> Qmp:
+        try:
+            return Qmp(control)
+        except QemuFailed:
+            how = self.process.how_it_ended()
+            if "CPU model" in how:
+                raise SpecError(f"QEMU knows no CPU {spec.cpu!r}; try harness doctor or "
+                                "qemu-system-i386 -cpu help") from None  # fmt: skip
+            raise QemuFailed(f"{how}\n  started as: {' '.join(self.process.arguments)}") from None
+
+    def close(self) -> None:
+        """End QEMU and give everything back; may be called again."""
+        self._stack.close()
+
+    def pause(self) -> None:
+        """Stop the CPU."""
+        self.qmp.execute("stop")
+
+    def resume(self) -> None:
+        """Let the CPU run."""
+        self.qmp.execute("cont")
+
+    def read_news(self) -> None:
+        """Take in what QEMU has told by itself."""
+        for event in self.qmp.take_events():
+            name = str(event["event"])
+            data = event.get("data")
+            if name in ("STOP", "RESUME"):
+                self.moves.append(name)
+            elif name == PANICKED:
+                self.end = name
+            elif name == "SHUTDOWN" and isinstance(data, dict) and data.get("guest"):
+                self.end = str(data.get("reason"))
+
+    def settle(self) -> None:
+        """Forget stops and starts up to now, also those of which QEMU is yet to tell."""
+        self.qmp.execute("query-status")
+        self.read_news()
+        self.moves.clear()
+
+    def reset(self) -> None:
+        """Reset the paused machine; it stays paused."""
+        self.qmp.batch(
+            ("set-action", {"reboot": "reset"}),
+            ("system_reset", {}),
+            ("set-action", {"reboot": "shutdown"}),
+        )
+        self.clear_log()
+        self.read_news()
+        self.moves.clear()
+        self.end = None
+
+    def clear_log(self) -> None:
+        """Forget what QEMU has logged; it goes on writing at its own position."""
+        os.ftruncate(self._log, 0)
+
+    def triple_faulted(self) -> bool:
+        """Return whether the guest's last reset was a triple fault."""
+        size = os.fstat(self._log).st_size
+        start = os.lseek(self._log, 0, os.SEEK_DATA) if size else 0
+        return TRIPLE_FAULT in os.pread(self._log, size - start, start)
+
+    def registers(self) -> Registers:
+        """Return the registers of the CPU, which should be paused."""
+        return parse_registers(self.qmp.human("info registers"))
+
+    def translate(self, virtual: int) -> int | None:
+        """Return the physical address behind a virtual one as QEMU's own walk finds it."""
+        found = re.search(r"gpa: (?:0x)?([0-9a-f]+)", self.qmp.human(f"gva2gpa 0x{virtual:x}"))
+        return int(found[1], 16) if found else None
+
+    @contextlib.contextmanager
+    def debugger(self) -> Iterator[GdbStub]:
+        """Attach to QEMU's GDB stub; the machine is paused, and stays as it is at the end.
+
+        The stub is started for the occasion, on a Unix socket in a private folder.
+        """
+        with tempfile.TemporaryDirectory(prefix="harness-", dir="/tmp") as folder:
+            path = Path(folder) / "gdb"  # short: a Unix socket's path has at most 107 bytes
+            self.qmp.human(f"gdbserver unix:{path},server=on,wait=off")
+            try:
+                with GdbStub.connect(path) as stub:
+                    self.settle()
+                    yield stub
+            finally:
+                with contextlib.suppress(MachineError):
+                    self.qmp.human("gdbserver none")
+
+
+def _pair(stack: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
+    """Return two connected sockets, closed with the stack at the latest."""
+    ours, theirs = socket.socketpair()
+    stack.callback(ours.close)
+    stack.callback(theirs.close)
+    return ours, theirs

@@ -1,0 +1,230 @@
+"""Follow a running guest until it does what was wanted, or ends."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.image.kernel_image import KernelImage
+from harness.machine.backtrace import PAGE, backtrace, frame_at
+from harness.machine.ending import Ending, EndingKind
+from harness.machine.errors import QemuFailed
+from harness.machine.registers import Registers
+from harness.machine.vm import PANICKED, Vm
+
+WALL_FACTOR = 10
+"""The wall clock may take so many times the CPU time that was granted."""
+INTERVAL = 0.25
+"""Seconds between looks at a guest that says nothing."""
+IDLE = 0.02
+"""CPU seconds an interval, below which a guest is not computing."""
+REPORT_TIMEOUT = 2.0
+"""Seconds that a panic's report may take."""
+SAMPLES = 20
+"""Looks at where a guest hangs."""
+
+Match = Callable[[str], object]
+
+
+@dataclass
+class _Clock:
+    """CPU and wall-clock time of one run."""
+
+    vm: Vm
+    timeout: float
+
+    def __post_init__(self) -> None:
+        self._cpu = self._last_cpu = self.vm.process.cpu_seconds()
+        self._wall = time.monotonic()
+
+    def exhausted(self) -> str | None:
+        """Say what has run out."""
+        cpu = self.vm.process.cpu_seconds() - self._cpu
+        wall = time.monotonic() - self._wall
+        if cpu > self.timeout:
+            return f"{self.timeout:g} s of CPU time"
+        if wall > self.timeout * WALL_FACTOR:
+            return f"{wall:.0f} s, of which it computed {cpu:.1f} s"
+        return None
+
+    def idle(self) -> bool:
+        """Return whether nothing was computed since the last call."""
+        now = self.vm.process.cpu_seconds()
+        idle, self._last_cpu = now - self._last_cpu < IDLE, now
+        return idle
+
+
+class Watch:
+    """Tells how a guest ends; knows its kernel's words from the description."""
+
+    def __init__(self, vm: Vm, kernel: KernelImage) -> None:
+        self._vm = vm
+        self._kernel = kernel
+        self._console = kernel.description.console
+        self._first_seen = self._console.first is None
+        self._report: tuple[EndingKind, str] | None = None
+        self._report_deadline = 0.0
+
+    def run(self, timeout: float, match: Match | None, breakpoints: bool = False) -> Ending:
+        """Follow the guest until a line matches (``READY``) or it ends.
+
+        Without ``match`` a guest that idles or lasts is ready as well; with ``breakpoints`` so is
+        one that stops.
+        """
+        clock = _Clock(self._vm, timeout)
+        descriptors = (self._vm.console.fileno(), self._vm.process.exit_descriptor)
+        while True:
+            if line := self._read_console(match):
+                return Ending(EndingKind.READY, line, self._vm.console.tail())
+            try:
+                if ending := self._look(clock, match, breakpoints):
+                    return ending
+                self._vm.qmp.wait(descriptors, INTERVAL)
+            except QemuFailed:
+                select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
+                if self._vm.process.alive:
+                    raise
+
+    def _look(self, clock: _Clock, match: Match | None, breakpoints: bool) -> Ending | None:
+        """Return how the guest ended, None while it goes on."""
+        if not self._vm.process.alive:
+            return Ending(
+                EndingKind.QEMU_DIED, self._vm.process.how_it_ended(), self._vm.console.tail()
+            )
+        if ending := self._read_end():
+            return ending
+        if breakpoints and self._vm.moves[-1:] == ["STOP"]:
+            return Ending(EndingKind.READY, "stopped at a breakpoint")
+        return self._judge_silence(clock, talkative=match is not None)
+
+    def _read_console(self, match: Match | None) -> str | None:
+        """Read what has come; return the line that is waited for."""
+        for line in self._vm.console.lines():
+            if match is not None and self._report is None and match(line):
+                return line
+            self._note(line)
+        return None
+
+    def _note(self, line: str) -> None:
+        """See whether the kernel begins or ends a panic's report."""
+        console = self._console
+        if console.first and console.first.search(line):
+            self._first_seen = True
+        if self._report is None:
+            self._begin_report(line)
+        elif console.end and console.end.search(line):
+            self._report_deadline = 0.0
+
+    def _begin_report(self, line: str) -> None:
+        console = self._console
+        # A refusal may be a special form of a panic: it comes first.
+        patterns = ((EndingKind.REFUSED, console.refused), (EndingKind.PANIC, console.panic))
+        for kind, pattern in patterns:
+            if pattern and (found := pattern.search(line)):
+                self._report = kind, found.groupdict().get("message") or line
+                self._report_deadline = time.monotonic() + (REPORT_TIMEOUT if console.end else 0.0)
+                return
+
+    def _read_end(self) -> Ending | None:
+        """Return how the guest ended, when QEMU or a finished report tells."""
+        self._vm.read_news()
+        if self._vm.end and self._vm.end != PANICKED:
+            return self._shutdown(self._vm.end)
+        if self._vm.end or (self._report and time.monotonic() >= self._report_deadline):
+            return self._panic()
+        return None
+
+    def _panic(self) -> Ending:
+        self._read_console(None)
+        kind, message = self._report or (EndingKind.PANIC, "the kernel notified QEMU (pvpanic)")
+        return self._ending(kind, message)
+
+    def _shutdown(self, reason: str) -> Ending:
+        self._read_console(None)
+        if reason != "guest-reset":
+            return self._ending(EndingKind.POWER_OFF, "the guest switched the machine off")
+        if self._vm.triple_faulted():
+            message = "a fault while a double fault was being delivered"
+            return self._ending(EndingKind.TRIPLE_FAULT, message)
+        return self._ending(EndingKind.RESET, "the guest reset the machine")
+
+    def _judge_silence(self, clock: _Clock, talkative: bool) -> Ending | None:
+        """Return a hang, or for a kernel that need not say anything that it is ready."""
+        exhausted = clock.exhausted()
+        if exhausted:
+            if talkative:
+                return self._hang(exhausted)
+            return Ending(EndingKind.READY, f"still running after {exhausted}")
+        if not clock.idle():
+            return None
+        registers = self._vm.registers()
+        self._vm.read_news()
+        if not registers.halted or self._vm.end:
+            return None
+        if not talkative:
+            return Ending(EndingKind.READY, "waits for interrupts")
+        if registers.interrupts:
+            return None
+        where = self._place(registers)
+        return self._ending(EndingKind.HANG, f"halted with interrupts off in {where}")
+
+    def _hang(self, exhausted: str) -> Ending:
+        places = Counter(self._sample() for _ in range(SAMPLES))
+        place, times = places.most_common(1)[0]
+        self._vm.pause()
+        registers = self._vm.registers()
+        if not self._first_seen and self._strayed(registers):
+            message = f"it never said its first line, and runs at 0x{registers.eip:x}, outside it"
+            return self._ending(EndingKind.WRONG_IMAGE, message)
+        message = f"not done after {exhausted}; in {place} in {times} of {SAMPLES} looks"
+        return self._ending(EndingKind.HANG, message)
+
+    def _sample(self) -> str:
+        """Let the guest run for a moment and return where it is then."""
+        self._vm.qmp.batch(("cont", {}), ("stop", {}))
+        return self._place(self._vm.registers())
+
+    def _place(self, registers: Registers) -> str:
+        frame = frame_at(self._kernel, registers.eip)
+        line = f" ({frame.file}:{frame.line})" if frame.file else ""
+        return f"{frame.function or hex(registers.eip)}{line}"
+
+    def _strayed(self, registers: Registers) -> bool:
+        """Return whether the CPU is outside the kernel's executable segments."""
+        return not any(
+            0 <= registers.eip - start < segment.memory_size
+            for segment in self._kernel.segments
+            if segment.executable
+            for start in (segment.virtual, segment.physical)
+        )
+
+    def _ending(self, kind: EndingKind, message: str) -> Ending:
+        """Pause the guest and describe where it is."""
+        self._vm.pause()
+        self._read_console(None)
+        registers = self._vm.registers()
+        frames = backtrace(
+            self._kernel, registers, self._vm.ram, _cached(registers, self._vm.translate)
+        )
+        return Ending(kind, message, self._vm.console.tail(), frames, registers)
+
+
+def _cached(
+    registers: Registers, translate: Callable[[int], int | None]
+) -> Callable[[int], int | None]:
+    """Return a translation of addresses that asks only once for each page."""
+    pages: dict[int, int | None] = {}
+
+    def look_up(virtual: int) -> int | None:
+        if not registers.paging:
+            return virtual
+        page = virtual // PAGE
+        if page not in pages:
+            pages[page] = translate(page * PAGE)
+        base = pages[page]
+        return None if base is None else base + virtual % PAGE
+
+    return look_up
