@@ -47,13 +47,19 @@ def compile_kernel(
     compiler: str = "gcc -gdwarf-4",
     physical: int = 0x100000,
     virtual: int = 0xC0100000,
+    others: tuple[str, ...] = (),
 ) -> Path:
-    """Compile and link ``source`` as ``kernel.c`` and return the ELF."""
-    (folder / "kernel.c").write_text(HEADER + source)
+    """Compile and link ``source`` as ``kernel.c``, and other files, and return the ELF."""
+    names = ["kernel", *(f"other{index}" for index in range(len(others)))]
+    for name, text in zip(names, (HEADER + source, *others), strict=True):
+        (folder / f"{name}.c").write_text(text)
     (folder / "kernel.ld").write_text(SCRIPT % {"physical": physical, "virtual": virtual})
-    _run([*compiler.split(), *COMMON_FLAGS, "-O1", "-c", "kernel.c", "-o", "kernel.o"], folder)
+    for name in names:
+        compile_ = [*compiler.split(), *COMMON_FLAGS, "-O1", "-c", f"{name}.c", "-o", f"{name}.o"]
+        _run(compile_, folder)
     link = ["ld", "-m", "elf_i386", "-T", "kernel.ld", "-nostdlib", "--build-id=sha1"]
-    _run([*link, "-z", "max-page-size=4096", "kernel.o", "-o", "kernel.elf"], folder)
+    objects = [f"{name}.o" for name in names]
+    _run([*link, "-z", "max-page-size=4096", *objects, "-o", "kernel.elf"], folder)
     return folder / "kernel.elf"
 
 
