@@ -1,5 +1,6 @@
 #include "cpu/pic.h"
 
+#include "boot/window.h"
 #include "cpu/features.h"
 #include "cpu/io.h"
 #include "cpu/vectors.h"
@@ -15,9 +16,11 @@
 #define CASCADE_LINE     2
 #define END_OF_INTERRUPT 0x20
 
-/* Intel SDM volume 3, section 11.4.4 "Local APIC Status and Location". */
-#define MSR_APIC_BASE    0x1B
-#define APIC_BASE_ENABLE (1u << 11)
+/* Intel SDM volume 3, section 11.4.1 "The Local APIC Block Diagram" and table 11-1. */
+#define APIC_SPURIOUS_VECTOR 0xFEE000F0u
+#define APIC_ENABLED         (1u << 8)
+#define APIC_LINT0           0xFEE00350u
+#define APIC_DELIVER_EXTINT  (7u << 8)
 
 static void start(uint16_t command, uint16_t data, uint8_t vector, uint8_t cascade)
 {
@@ -29,22 +32,22 @@ static void start(uint16_t command, uint16_t data, uint8_t vector, uint8_t casca
 }
 
 /*
- * An enabled local APIC stands between the controllers and the CPU, and after reset lets nothing
- * through: firmware would have opened it. Disabled, it is not there.
+ * A local APIC stands between the controllers and the CPU, and after reset lets nothing through.
+ * Firmware opens it ("virtual wire mode"), but there may have been none.
  */
-static void local_apic_disable(void)
+static void local_apic_pass_through(void)
 {
-    uint32_t low, high;
+    uint32_t spurious = APIC_ENABLED | (VECTOR_IRQ + IRQ_SPURIOUS_SECOND);
+    uint32_t lint0 = APIC_DELIVER_EXTINT;
 
-    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_APIC_BASE));
-    low &= ~APIC_BASE_ENABLE;
-    __asm__ volatile("wrmsr" : : "a"(low), "d"(high), "c"(MSR_APIC_BASE));
+    physical_write(APIC_SPURIOUS_VECTOR, &spurious, sizeof(spurious));
+    physical_write(APIC_LINT0, &lint0, sizeof(lint0));
 }
 
 void pic_init(void)
 {
     if (cpu_has(CPU_LOCAL_APIC))
-        local_apic_disable();
+        local_apic_pass_through();
     start(FIRST_COMMAND, FIRST_DATA, VECTOR_IRQ, 1 << CASCADE_LINE);
     start(SECOND_COMMAND, SECOND_DATA, VECTOR_IRQ + 8, CASCADE_LINE);
 }

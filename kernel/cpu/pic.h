@@ -4,8 +4,10 @@
 #include "lib/types.h"
 
 /* The pair of 8259A interrupt controllers. */
-#define IRQ_SERIAL   4 /* COM1 */
-#define IRQ_SPURIOUS 7 /* the first controller's answer when a request went away */
+#define IRQ_SERIAL          4 /* COM1 */
+/* What the controllers answer when a request went away. */
+#define IRQ_SPURIOUS_FIRST  7
+#define IRQ_SPURIOUS_SECOND 15
 
 /*
  * Put the 16 lines at VECTOR_IRQ, clear of the exceptions, mask all of them, and connect the

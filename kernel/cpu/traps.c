@@ -86,7 +86,8 @@ void trap_handle(struct trap_frame *frame)
         pic_end_of_interrupt(); /* it has woken the CPU, which is all that it is for */
         return;
     }
-    if (frame->vector == VECTOR_IRQ + IRQ_SPURIOUS)
+    if (frame->vector == VECTOR_IRQ + IRQ_SPURIOUS_FIRST ||
+        frame->vector == VECTOR_IRQ + IRQ_SPURIOUS_SECOND)
         return;
     if (!touch_take(frame))
         trap_panic(frame, stack_pointer(frame));
