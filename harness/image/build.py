@@ -99,7 +99,7 @@ def expand_command(
 
 
 def _run(command: list[str], source: Path) -> None:
-    if not command or shutil.which(command[0], path=os.environ.get("PATH")) is None:
+    if not command or shutil.which(command[0]) is None:
         raise BuildError(f"{command[0] if command else 'the build command'} is not installed")
     try:
         process = subprocess.run(
