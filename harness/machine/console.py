@@ -56,6 +56,7 @@ class Console:
         self.spawn.logfile_read = self.log
         self.spawn.delayafterread = None
         self._patterns = self.spawn.compile_pattern_list([r"\r?\n", pexpect.TIMEOUT, pexpect.EOF])
+        self._anything = self.spawn.compile_pattern_list([r".+", pexpect.TIMEOUT, pexpect.EOF])
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when there is more to read."""
@@ -79,9 +80,9 @@ class Console:
 
     def renew(self) -> None:
         """Forget everything: a new boot begins."""
-        while self.spawn.expect_list(self._patterns, timeout=0) == 0:
+        # Also the beginning of a line that a reset cut off.
+        while self.spawn.expect_list(self._anything, timeout=0) == 0:
             pass
-        self.spawn.buffer = ""
         self.log = ConsoleLog()
         self.spawn.logfile_read = self.log
 
