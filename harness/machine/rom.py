@@ -32,6 +32,12 @@ PAM_LOW, PAM_HIGH = 0x80000058, 0x8000005C
 PAM_LOW_OPEN, PAM_HIGH_OPEN = 0x33333000, 0x33333333
 """Reads and writes of 0xC0000-0xFFFFF go to RAM."""
 
+APIC_SPURIOUS, APIC_LINT0, APIC_LINT1 = 0xFEE000F0, 0xFEE00350, 0xFEE00360
+"""Registers of the local APIC (SDM volume 3, table 11-1); a CPU without one ignores them."""
+APIC_ENABLED, EXTERNAL_INTERRUPT, NON_MASKABLE = 0x1FF, 0x8700, 0x8400
+"""Virtual wire mode (MultiProcessor Specification 1.4, section 3.6.2.2), as firmware leaves it:
+interrupts of the 8259 come through. After a reset they do not."""
+
 MAILBOX_SIZE = 8
 MAILBOX_CANDIDATES = (0x500, 0x9F000, 0x8F000, 0x7F000, 0x10000)
 """Conventional memory: at 0x500 the BIOS data area ends; the others are for kernels there."""
@@ -72,6 +78,9 @@ def _enter_kernel(entry: int, mailbox: int) -> bytes:
     code = b"\x66\xb8" + pack("<H", DATA_SEGMENT)  # mov ax, DATA_SEGMENT
     code += b"\x8e\xd8\x8e\xc0\x8e\xe0\x8e\xe8\x8e\xd0"  # mov ds, es, fs, gs, ss, ax
     code += _write_pci(PAM_LOW, PAM_LOW_OPEN) + _write_pci(PAM_HIGH, PAM_HIGH_OPEN)
+    code += _write_memory(APIC_SPURIOUS, APIC_ENABLED)
+    code += _write_memory(APIC_LINT0, EXTERNAL_INTERRUPT)
+    code += _write_memory(APIC_LINT1, NON_MASKABLE)
     code += b"\x8b\x1d" + pack("<I", mailbox)  # mov ebx, [mailbox]
     code += b"\xa1" + pack("<I", mailbox + 4)  # mov eax, [mailbox + 4]
     code += b"\xa3" + pack("<I", mailbox)  # mov [mailbox], eax
@@ -85,3 +94,7 @@ def _write_pci(register: int, value: int) -> bytes:
     code += b"\xb8" + pack("<I", register) + b"\xef"  # mov eax, register; out dx, eax
     code += b"\x66\xba" + pack("<H", PCI_ADDRESS + 4)
     return code + b"\xb8" + pack("<I", value) + b"\xef"
+
+
+def _write_memory(address: int, value: int) -> bytes:
+    return b"\xc7\x05" + pack("<II", address, value)  # mov dword [address], value
