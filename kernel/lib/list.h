@@ -1,6 +1,7 @@
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
 
+#include "lib/panic.h"
 #include "lib/types.h"
 
 /*
@@ -13,16 +14,56 @@ struct list_head {
     struct list_head *previous;
 };
 
-#define LIST_INITIALISER(name)          {&(name), &(name)}
-#define list_entry(node, type, member)  container_of(node, type, member)
+#define LIST_INITIALISER(name)         {&(name), &(name)}
+#define list_entry(node, type, member) container_of(node, type, member)
 #define list_for_each(node, head)                                                                  \
     for (struct list_head *node = (head)->next; node != (head); node = node->next)
 
-void list_init(struct list_head *head);
-bool list_empty(const struct list_head *head);
-void list_add_front(struct list_head *node, struct list_head *head);
-void list_add_back(struct list_head *node, struct list_head *head);
-void list_insert_before(struct list_head *node, struct list_head *next);
-void list_remove(struct list_head *node);
+static inline void list_init(struct list_head *head)
+{
+    head->next = head;
+    head->previous = head;
+}
+
+static inline bool list_empty(const struct list_head *head)
+{
+    return head->next == head;
+}
+
+static inline void list_link(struct list_head *node, struct list_head *previous,
+                             struct list_head *next)
+{
+    ASSERT(node->next == NULL && node->previous == NULL);
+    ASSERT(previous->next == next && next->previous == previous);
+    node->next = next;
+    node->previous = previous;
+    previous->next = node;
+    next->previous = node;
+}
+
+static inline void list_add_front(struct list_head *node, struct list_head *head)
+{
+    list_link(node, head, head->next);
+}
+
+static inline void list_add_back(struct list_head *node, struct list_head *head)
+{
+    list_link(node, head->previous, head);
+}
+
+static inline void list_insert_before(struct list_head *node, struct list_head *next)
+{
+    list_link(node, next->previous, next);
+}
+
+static inline void list_remove(struct list_head *node)
+{
+    ASSERT(node->next != NULL && node->previous != NULL);
+    ASSERT(node->next->previous == node && node->previous->next == node);
+    node->next->previous = node->previous;
+    node->previous->next = node->next;
+    node->next = NULL;
+    node->previous = NULL;
+}
 
 #endif
