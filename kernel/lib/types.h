@@ -11,7 +11,7 @@ typedef uint32_t phys_t;
 /* A physical frame number: a physical address divided by PAGE_SIZE. */
 typedef uint32_t pfn_t;
 
-#define ARRAY_SIZE(array)                     (sizeof(array) / sizeof((array)[0]))
-#define container_of(pointer, type, member)   ((type *)((char *)(pointer)-offsetof(type, member)))
+#define ARRAY_SIZE(array)                   (sizeof(array) / sizeof((array)[0]))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
 #endif

@@ -28,9 +28,9 @@ MONITOR_COMMAND(cpu, "", "what the CPU can do, and its control registers")
     static const struct {
         enum cpu_feature feature;
         const char *name;
-    } known[] = {{CPU_INVLPG, "invlpg"}, {CPU_WP, "wp"},   {CPU_PSE, "pse"},
-                 {CPU_PGE, "pge"},       {CPU_CR4, "cr4"},
-                 {CPU_TSC, "tsc"}, {CPU_LOCAL_APIC, "apic"}};
+    } known[] = {{CPU_INVLPG, "invlpg"},  {CPU_WP, "wp"},   {CPU_PSE, "pse"},
+                 {CPU_PGE, "pge"},        {CPU_CR4, "cr4"}, {CPU_TSC, "tsc"},
+                 {CPU_LOCAL_APIC, "apic"}};
     char names[64] = "none";
     size_t used = 0;
 
