@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ BLOCK = 4 << 20
 """Unit in which RAM is filled ahead of the first boot."""
 EAGER = 64 << 20
 """RAM below this offset is always filled ahead."""
+MEMFD_NAME = "guest-ram"
 POISON = 0xA5
 RANDOM_BLOCK = 64 << 10
 
@@ -39,12 +41,13 @@ class GuestMemory:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.descriptor = os.memfd_create("guest-ram")
+        self.descriptor = os.memfd_create(MEMFD_NAME)
         os.ftruncate(self.descriptor, size)
         self._inode = os.fstat(self.descriptor).st_ino
         self._fill = Fill(FillKind.ZERO)
         self._filled: set[int] = set()
         self._written: list[range] = []
+        self._mapped: dict[str, list[list[int]]] = {}
 
     def close(self) -> None:
         """Give the memory back, once QEMU and all mappings are gone as well."""
@@ -106,9 +109,13 @@ class GuestMemory:
     def _touched(self, pid: int) -> Iterator[tuple[int, int]]:
         """Yield [start, end) of the file's bytes that were accessed or written."""
         touched = np.zeros(-(-self.size // PAGE) + 1, dtype=np.bool_)
-        for start, end in self._data():
-            for owner in (str(pid), "self"):
-                self._mark_mapped(owner, start, end, touched)
+        data = list(self._data()) if self.size > EAGER else [(0, self.size)]
+        for owner in (str(pid), "self"):
+            for base, first, last in self._mappings(owner):
+                for start, end in data:
+                    low, high = max(start, first), min(end, last)
+                    if low < high:
+                        _mark_present(owner, base - first, low, high, touched)
         for written in self._written:
             touched[written.start // PAGE : -(-written.stop // PAGE)] = True
         borders = np.flatnonzero(np.diff(touched, prepend=np.False_)) * PAGE
@@ -126,24 +133,32 @@ class GuestMemory:
             position = os.lseek(self.descriptor, start, os.SEEK_HOLE)
             yield start, position
 
-    def _mark_mapped(self, pid: str, start: int, end: int, marks: npt.NDArray[np.bool_]) -> None:
-        for base, first, last in self._mappings(pid):
-            low, high = max(start, first), min(end, last)
-            if low < high:
-                entries = _page_map(pid, base + low - first, high - low)
-                pages = slice(low // PAGE, low // PAGE + len(entries))
-                marks[pages] |= (entries & np.uint64(PRESENT | SWAPPED)) != 0
+    def _mappings(self, owner: str) -> list[list[int]]:
+        """Return (virtual address, file offset, end offset) of the file in a process.
 
-    def _mappings(self, pid: str) -> Iterator[tuple[int, int, int]]:
-        """Yield (virtual address, file offset, end offset) of the file in a process."""
-        with open(f"/proc/{pid}/maps") as maps:  # noqa: PTH123  (read once, line by line)
-            for line in maps:
-                if "/memfd:guest-ram" not in line:
-                    continue
-                addresses, _, offset, _, inode, *_ = line.split()
-                if int(inode) == self._inode:
-                    base, end = (int(text, 16) for text in addresses.split("-"))
-                    yield base, int(offset, 16), int(offset, 16) + end - base
+        Looked up once: QEMU maps its RAM when it starts, and so do we, once for each QEMU.
+        """
+        if owner not in self._mapped:
+            lines = Path(f"/proc/{owner}/maps").read_text().splitlines()
+            found = [_mapping(line) for line in lines if MEMFD_NAME in line]
+            self._mapped[owner] = [place for inode, *place in found if inode == self._inode]
+        return self._mapped[owner]
+
+
+def _mapping(line: str) -> tuple[int, int, int, int]:
+    """Return inode, virtual address, offset and end offset of a line of /proc/PID/maps."""
+    addresses, _, offset, _, inode, *_ = line.split()
+    base, end = (int(text, 16) for text in addresses.split("-"))
+    return int(inode), base, int(offset, 16), int(offset, 16) + end - base
+
+
+def _mark_present(
+    owner: str, base: int, start: int, end: int, marks: npt.NDArray[np.bool_]
+) -> None:
+    """Mark the pages of [start, end) of the file, mapped at ``base``, that are in page tables."""
+    entries = _page_map(owner, base + start, end - start)
+    pages = slice(start // PAGE, start // PAGE + len(entries))
+    marks[pages] |= (entries & np.uint64(PRESENT | SWAPPED)) != 0
 
 
 def _page_map(pid: str, address: int, length: int) -> npt.NDArray[np.uint64]:

@@ -33,6 +33,7 @@ class Qmp:
         self._loop = asyncio.new_event_loop()
         self._client = QMPClient("guest")
         self._wake: asyncio.Future[None] | None = None
+        self._posted: list[asyncio.Task[object]] = []
         connection.setblocking(False)
         try:
             self._run(self._client.connect(connection))
@@ -46,6 +47,8 @@ class Qmp:
 
     def _run(self, coroutine: Any) -> Any:
         try:
+            while self._posted:
+                self._loop.run_until_complete(self._posted.pop(0))
             return self._loop.run_until_complete(asyncio.wait_for(coroutine, TIMEOUT))
         except TimeoutError:
             raise QemuFailed(f"QEMU did not answer for {TIMEOUT:g} s") from None
@@ -55,6 +58,10 @@ class Qmp:
     def execute(self, command: str, **arguments: Any) -> Any:
         """Run one command and return its result; raise :class:`QemuFailed`."""
         return self._run(self._client.execute(command, arguments or None))
+
+    def post(self, command: str) -> None:
+        """Send one command with the next call and do not wait for its answer before that."""
+        self._posted.append(self._loop.create_task(self._client.execute(command)))
 
     def batch(self, *commands: tuple[str, dict[str, Any]]) -> None:
         """Run commands in order without waiting for each one's answer before the next."""
@@ -88,6 +95,15 @@ class Qmp:
             if event.done():
                 self._events.append(event.result())
             event.cancel()
+            self._check_posted()
+
+    def _check_posted(self) -> None:
+        """Raise :class:`QemuFailed` if a posted command has failed."""
+        while self._posted and self._posted[0].done():
+            try:
+                self._posted.pop(0).result()
+            except _GONE as error:
+                raise QemuFailed(f"{type(error).__name__}: {error}") from error
 
     def take_events(self) -> list[Message]:
         """Return, and forget, what QEMU has told by itself, oldest first."""
@@ -99,7 +115,8 @@ class Qmp:
         """End the session; QEMU may be gone already."""
         with contextlib.suppress(*_GONE):
             self._loop.run_until_complete(self._client.disconnect())
-        for task in (pending := asyncio.all_tasks(self._loop)):
+        pending = {*asyncio.all_tasks(self._loop), *self._posted}
+        for task in pending:
             task.cancel()
         if pending:
             self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))

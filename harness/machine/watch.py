@@ -38,7 +38,7 @@ class _Clock:
 
     def __post_init__(self) -> None:
         self._cpu = self._last_cpu = self.vm.process.cpu_seconds()
-        self._wall = time.monotonic()
+        self._wall = self._last_look = time.monotonic()
 
     def exhausted(self) -> str | None:
         """Say what has run out."""
@@ -49,6 +49,14 @@ class _Clock:
         if wall > self.timeout * WALL_FACTOR:
             return f"{wall:.0f} s, of which it computed {cpu:.1f} s"
         return None
+
+    def due(self) -> bool:
+        """Return whether it is time to look at a guest that says nothing."""
+        now = time.monotonic()
+        due = now - self._last_look >= INTERVAL
+        if due:
+            self._last_look = now
+        return due
 
     def idle(self) -> bool:
         """Return whether nothing was computed since the last call."""
@@ -153,8 +161,9 @@ class Watch:
 
     def _judge_silence(self, clock: _Clock, talkative: bool) -> Ending | None:
         """Return a hang, or for a kernel that need not say anything that it is ready."""
-        exhausted = clock.exhausted()
-        if exhausted:
+        if not clock.due():
+            return None
+        if exhausted := clock.exhausted():
             if talkative:
                 return self._hang(exhausted)
             return Ending(EndingKind.READY, f"still running after {exhausted}")
