@@ -17,14 +17,16 @@ class Measurement:
     name: str
     value: float
     unit: str
-    target: float
+    target: float | None
     at_least: bool
-    """Whether the target is a lower bound; otherwise an upper one."""
+    """Whether the target, if there is one, is a lower bound; otherwise an upper one."""
     details: dict[str, float] = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
-        """Whether the target is met."""
+        """Whether the target is met, if there is one."""
+        if self.target is None:
+            return True
         return self.value >= self.target if self.at_least else self.value <= self.target
 
 

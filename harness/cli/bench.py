@@ -53,12 +53,17 @@ def _table(measurements: list[Measurement]) -> Table:
     for heading in ("figure", "value", "target", "met", "made of"):
         table.add_column(heading, overflow="fold")
     for one in measurements:
-        bound = "at least" if one.at_least else "at most"
         table.add_row(
             one.name,
             f"{one.value:.4g} {one.unit}",
-            f"{bound} {one.target:g} {one.unit}",
+            _target(one),
             "[green]yes[/]" if one.met else "[bold red]no[/]",
             ", ".join(f"{name} {value:.4g}" for name, value in one.details.items()),
         )
     return table
+
+
+def _target(one: Measurement) -> str:
+    if one.target is None:
+        return "-"
+    return f"{'at least' if one.at_least else 'at most'} {one.target:g} {one.unit}"

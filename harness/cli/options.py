@@ -132,9 +132,9 @@ class Selection:
             yield from ((size or DEFAULT_MEMORY, None) for size in sizes)
         for memory_map in find_maps(self.maps):
             for size in sizes:
+                keep = size is None or self.exact
                 memory = size or memory_map.claimed_memory()
-                fits = size is None or self.exact or size >= memory_map.claimed_memory()
-                yield memory, memory_map if fits else scale(memory_map, memory)
+                yield memory, memory_map if keep else scale(memory_map, memory)
 
 
 def find_maps(names: Iterable[str]) -> list[MemoryMap]:

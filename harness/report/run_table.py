@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.check.verdict import Verdict
+from harness.check.violation import Violation
 from harness.report.reproduce import command_line
 from harness.report.units import about, milliseconds, size
 
@@ -63,12 +64,17 @@ def finding_text(verdict: Verdict) -> str:
     name = spec.map.name or "(given)" if spec.map else "(plain PC)"
     lines = [f"FINDING  {name}, {size(spec.memory)}, {spec.boot.value}: ended {verdict.ended}"]
     for violation in itertools.islice(verdict.violations, _MOST_VIOLATIONS):
-        where = ""
-        if violation.address is not None:
-            kind = "physical" if violation.physical else "virtual"
-            where = f" (at {kind} 0x{violation.address:08x})"
-        lines.append(f"  {violation.kind}: {violation.message}{where}")
+        lines.append(f"  {violation_text(violation)}")
     if len(verdict.violations) > _MOST_VIOLATIONS:
         lines.append(f"  … and {len(verdict.violations) - _MOST_VIOLATIONS} more (--json has all)")
     lines.append(f"  reproduce: {command_line(spec)}")
     return "\n".join(lines)
+
+
+def violation_text(violation: Violation) -> str:
+    """Return a violation in one line: kind, words, address."""
+    where = ""
+    if violation.address is not None:
+        kind = "physical" if violation.physical else "virtual"
+        where = f" (at {kind} 0x{violation.address:08x})"
+    return f"{violation.kind}: {violation.message}{where}"

@@ -1,0 +1,20 @@
+"""Every figure of ``harness bench``, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.bench import boots, decoding, initialisation, verdicts
+from harness.bench.measurement import Measurement
+from harness.image.kernel_image import KernelImage
+
+BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
+    "reset_speedup_vs_multiboot": boots.measure,
+    "reset_speedup_vs_iso": boots.measure,
+    "verdicts_per_second": verdicts.measure,
+    "decode_4g_ms": decoding.measure_4g,
+    "decode_speedup_vs_gdb": decoding.measure_against_gdb,
+    "init_instructions_per_frame": initialisation.measure,
+    "init_linearity": initialisation.measure,
+}
+"""Name → what measures it; one that measures several figures stands under each."""

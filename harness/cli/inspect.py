@@ -1,0 +1,101 @@
+"""``harness inspect``: what one machine's memory manager believes, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from harness.check.cross_check import cross_check
+from harness.check.inspect import Inspection, inspect_guest
+from harness.check.model import READY
+from harness.check.violation import Violation
+from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.options import Selection, machine_options
+from harness.image.description import Description
+from harness.machine.ending import EndingKind
+from harness.machine.guest import Guest
+from harness.machine.machine import Machine
+from harness.report.run_table import lost_text, violation_text
+from harness.report.state_json import state_json
+from harness.report.state_text import state_text
+from harness.report.units import about
+
+
+@click.command()
+@machine_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--moment",
+    default=READY,
+    show_default=True,
+    help="When to look: ready, or a moment of the kernel's description.",
+)
+@click.option(
+    "--cross-check",
+    "cross",
+    is_flag=True,
+    help="Compare the page tables with QEMU's own walk and with what the CPU does.",
+)
+def inspect(selection: Selection, as_json: bool, moment: str, cross: bool) -> int:
+    """Boot one machine and show its memory manager, decoded out of guest RAM.
+
+    \b
+    Examples:
+      harness inspect --memory 64M
+      harness inspect --memory 64M --moment early
+      harness inspect --map ibm-calgary-x366-2.6.18 --memory 64M --json
+    """
+    kernel = selection.load_kernel()
+    spec = selection.machine(kernel)
+    with Machine(spec) as machine, machine.boot() as guest:
+        failure = _run_until(guest, moment, kernel.description)
+        if failure is not None:
+            click.echo(failure, err=True)
+            return EXIT_FINDINGS
+        inspection = inspect_guest(guest, moment)
+        extra = cross_check(guest, inspection) if cross else ()
+    violations = (*inspection.violations, *extra)
+    if as_json:
+        click.echo(json.dumps(_as_json(inspection, violations), indent=1))
+    else:
+        click.echo(_as_text(inspection, violations, kernel.description))
+    return EXIT_FINDINGS if violations else EXIT_GOOD
+
+
+def _run_until(guest: Guest, moment: str, description: Description) -> str | None:
+    """Run the guest until the moment and pause it; return why it did not come to that."""
+    if moment == READY:
+        ending = guest.run_until_ready()
+        if ending.kind is not EndingKind.READY:
+            return f"the machine did not get ready\n{ending}"
+        guest.pause()
+        return None
+    if moment not in description.moments:
+        known = ", ".join([READY, *description.moments])
+        raise click.BadParameter(f"no moment {moment!r}; this kernel has {known}")
+    guest.stop_before(description.moments[moment])
+    return None
+
+
+def _as_json(inspection: Inspection, violations: tuple[Violation, ...]) -> dict[str, object]:
+    return {
+        "state": state_json(inspection.state),
+        "summary": asdict(inspection.summary),
+        "violations": [asdict(violation) for violation in violations],
+    }
+
+
+def _as_text(
+    inspection: Inspection, violations: tuple[Violation, ...], description: Description
+) -> str:
+    summary = inspection.summary
+    figures = (
+        f"usable {about(summary.usable_bytes)}, free {about(summary.free_bytes)}, "
+        f"largest free block {about(summary.largest_free_block)}; "
+        f"frames lost {lost_text(summary.lost)}"
+    )
+    wrong = [f"  {violation_text(violation)}" for violation in violations]
+    verdict = "\n".join(["violations:", *wrong]) if wrong else "no violations"
+    return "\n\n".join([state_text(inspection.state, description), figures, verdict])
