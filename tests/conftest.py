@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from harness.image.build import build
-from harness.machine.pool import Pool
 
+from harness.image.build import build
 from harness.image.description import bundled_description
 from harness.image.kernel_image import KernelImage
+from harness.machine.pool import Pool
 
 
 @pytest.fixture(scope="session")

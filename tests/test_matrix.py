@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from harness.check.verify import verify
-from harness.machine.pool import Pool
 
+from harness.check.verify import verify
 from harness.image.kernel_image import KernelImage
+from harness.machine.pool import Pool
 from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
 from harness.maps import library
 from harness.maps.memory_map import MemoryMap

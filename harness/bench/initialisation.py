@@ -30,7 +30,9 @@ def measure(kernel: KernelImage) -> list[Measurement]:
     slope, constant = np.polyfit(frames, ticks, 1)
     residual = ticks - (slope * frames + constant)
     linearity = 1 - float((residual**2).sum() / ((ticks - ticks.mean()) ** 2).sum())
-    details = {f"{memory // _MIB}M": count for memory, (_, count) in zip(MEMORIES, points)}
+    details = {
+        f"{memory // _MIB}M": count for memory, (_, count) in zip(MEMORIES, points, strict=True)
+    }
     return [
         Measurement(
             "init_instructions_per_frame", float(slope), "instructions", None, False, details

@@ -31,11 +31,12 @@ def model_of(guest: Guest) -> Model:
 def inspect_guest(guest: Guest, moment: str = READY) -> Inspection:
     """Decode and check a paused ``guest`` at a ``moment`` of its kernel's description."""
     model = model_of(guest)
-    state = decode(guest.ram, _control(guest), guest.spec.kernel, moment)
+    state = decode(guest.ram, control_registers(guest), guest.spec.kernel, moment)
     violations, summary = examine(model, state)
     return Inspection(model, state, violations, summary)
 
 
-def _control(guest: Guest) -> ControlRegisters:
+def control_registers(guest: Guest) -> ControlRegisters:
+    """Return what decides how a paused guest's CPU translates addresses."""
     registers = guest.registers()
     return ControlRegisters(registers.cr0, registers.cr3, registers.cr4, registers.efer)
