@@ -33,14 +33,14 @@ def rewrite_map(ram: Ram, address: int, spec: MachineSpec) -> None:
     ram.write(place, data)
     length = spec.shape.map_length
     lower, upper = memory_sizes(spec.map)
-    head.update(
-        flags=_flags(head.flags, spec),
-        mmap_addr=place,
-        mmap_length=len(data) if length is None else length,
-        mem_lower=lower if spec.shape.memory_lower is None else spec.shape.memory_lower,
-        mem_upper=upper if spec.shape.memory_upper is None else spec.shape.memory_upper,
-    )
-    ram.write(address, INFORMATION.build(head))
+    changes = {
+        "flags": _flags(head.flags, spec),
+        "mmap_addr": place,
+        "mmap_length": len(data) if length is None else length,
+        "mem_lower": lower if spec.shape.memory_lower is None else spec.shape.memory_lower,
+        "mem_upper": upper if spec.shape.memory_upper is None else spec.shape.memory_upper,
+    }
+    ram.write(address, INFORMATION.build({**head, **changes}))
 
 
 def _flags(flags: int, spec: MachineSpec) -> int:

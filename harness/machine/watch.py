@@ -173,6 +173,8 @@ class Watch:
         self._vm.read_news()
         if not registers.halted or self._vm.end:
             return None
+        if self._report:
+            return self._panic()
         if not talkative:
             return Ending(EndingKind.READY, "waits for interrupts")
         if registers.interrupts:
