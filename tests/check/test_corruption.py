@@ -234,7 +234,7 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("heap page gone", entry(block(PAGE), PRESENT), "heap.unmapped"),
     ("header's page gone", entry(block(), PRESENT), "heap.header"),
     ("heap page read-only", entry(block(), WRITABLE), "heap.read-only"),
-    ("heap page beyond its area", entry(block(-PAGE), PRESENT), "heap.mapped-free"),
+    ("heap page beyond its area", entry(block(3 * PAGE), PRESENT), "heap.mapped-free"),
     ("a frame behind two heap pages", share_heap_frame, "heap.shared-frame"),
     ("a free frame behind a heap page", steal_heap_frame, "frames.two-owners"),
     ("magic number", header("magic", 0xC0FFEE10), "heap.magic"),
