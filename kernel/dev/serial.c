@@ -26,7 +26,12 @@
 #define INTERRUPT_RECEIVED 0x01
 
 #define FIFO_DEPTH 16
-#define PATIENCE   (1u << 20) /* polls before a byte is given up: about a second of bus cycles */
+
+/*
+ * Polls before a byte is given up. A transmitter that works is empty within 2 ms, but an emulated
+ * one waits for whoever reads its far end: some ten seconds, so that a busy host loses nothing.
+ */
+#define PATIENCE (1u << 26)
 
 static bool present;
 static bool stuck;          /* the last wait was in vain: do not wait as long again */
