@@ -114,27 +114,30 @@ static pfn_t next_border(pfn_t frame)
     return (frame / chunk + 1) * chunk;
 }
 
-static pfn_t absent_start, absent_end;
+/* The frames that were probed last, all with RAM or all without. */
+static struct {
+    pfn_t start, end;
+    bool present;
+} probed;
 
-static void say_absent(void)
+static void finish_probed(void)
 {
-    if (absent_start < absent_end)
-        kprintf("mm: no RAM in frames 0x%x-0x%x, which the map calls usable\n", absent_start,
-                absent_end - 1);
-    absent_start = absent_end = 0;
+    if (probed.start < probed.end && probed.present)
+        append_region((struct memory_region){probed.start, probed.end, MEMORY_USABLE});
+    else if (probed.start < probed.end)
+        kprintf("mm: no RAM in frames 0x%x-0x%x, which the map calls usable\n", probed.start,
+                probed.end - 1);
+    probed.start = probed.end = 0;
 }
 
 static void add_probed(pfn_t start, pfn_t end, bool present)
 {
-    if (present) {
-        append_region((struct memory_region){start, end, MEMORY_USABLE});
-        return;
+    if (probed.end != start || probed.present != present) {
+        finish_probed();
+        probed.start = start;
+        probed.present = present;
     }
-    if (absent_end != start) {
-        say_absent();
-        absent_start = start;
-    }
-    absent_end = end;
+    probed.end = end;
 }
 
 /* Add what the map calls usable, as far as there is RAM: the first and last frame of a chunk
@@ -153,6 +156,8 @@ static void add_usable(pfn_t start, pfn_t end)
         }
         start = chunk_end;
     }
+    if (probed.present)
+        finish_probed();
 }
 
 /* Usable bytes are rounded inward to frames, all others outward. */
@@ -192,7 +197,7 @@ static uint32_t usable_regions(void)
 void firmware_map_init(void)
 {
     struct sweep_losses losses = firmware_sweep(add_stretch);
-    say_absent();
+    finish_probed();
     say_losses(&losses);
     uint32_t frames = firmware_map_count(0, PHYS_TO_PFN(ADDRESS_LIMIT));
     if (frames == 0)

@@ -16,6 +16,7 @@ void mm_init(void)
 {
     firmware_map_init();
     bootmem_init();
+    mem_map_reserve();
     paging_reach_low_memory();
     mem_map_init();
     buddy_init();

@@ -15,19 +15,21 @@ static enum zone_id zone_of(pfn_t frame)
 }
 
 /* At most 16 MiB: 2^20 frames of 16 bytes. Holes have descriptors too, reserved for ever. */
-void mem_map_init(void)
+void mem_map_reserve(void)
 {
-    pfn_t frames = firmware_map_end();
-    size_t pages = (frames * sizeof(struct page) + PAGE_SIZE - 1) / PAGE_SIZE;
-    struct page *map = bootmem_alloc_contiguous(pages);
-    if (!map)
+    mem_map_frames = firmware_map_end();
+    size_t pages = (mem_map_frames * sizeof(struct page) + PAGE_SIZE - 1) / PAGE_SIZE;
+    mem_map = bootmem_alloc_contiguous(pages);
+    if (!mem_map)
         refuse("no room for the frame table: %u free KiB in a row below 896 MiB are needed",
                (unsigned)(pages * (PAGE_SIZE / 1024)));
-    for (pfn_t frame = 0; frame < frames; frame++)
-        map[frame] = (struct page){
+}
+
+void mem_map_init(void)
+{
+    for (pfn_t frame = 0; frame < mem_map_frames; frame++)
+        mem_map[frame] = (struct page){
             .count = 1, .flags = PAGE_RESERVED, .order = ORDER_NONE, .zone = zone_of(frame)};
-    mem_map = map;
-    mem_map_frames = frames;
 }
 
 pfn_t page_to_pfn(const struct page *page)

@@ -36,6 +36,11 @@ struct page {
 extern struct page *mem_map;
 extern pfn_t mem_map_frames;
 
+/*
+ * Take frames for mem_map out of bootmem, before anything smaller cuts the long runs up; fill it
+ * once they can be reached.
+ */
+void mem_map_reserve(void);
 void mem_map_init(void);
 pfn_t page_to_pfn(const struct page *page);
 struct page *pfn_to_page(pfn_t pfn); /* NULL outside mem_map */

@@ -1,4 +1,5 @@
 #include "boot/window.h"
+#include "cpu/descriptors.h"
 #include "cpu/features.h"
 #include "cpu/registers.h"
 #include "lib/panic.h"
@@ -105,6 +106,7 @@ static void build_directory(void)
 static void switch_directory(void)
 {
     cr3_write(page_directory_physical);
+    double_fault_follow(page_directory_physical);
     if (cpu_has(CPU_WP))
         cr0_write(cr0_read() | CR0_WP);
     if (cpu_has(CPU_PGE))
