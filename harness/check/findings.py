@@ -32,6 +32,7 @@ class Findings:
         self._family = family
         self._violations: list[Violation] = []
         self._found: Counter[str] = Counter()
+        self._breaks: dict[str, tuple[str, ...]] = {}
 
     def add(
         self,
@@ -43,6 +44,7 @@ class Findings:
     ) -> None:
         """Report one violation of ``kind``, which is named within the family."""
         self._found[kind] += 1
+        self._breaks[kind] = properties
         if self._found[kind] <= LIMIT:
             name = f"{self._family}.{kind}"
             self._violations.append(Violation(name, message, properties, address, physical))
@@ -81,7 +83,11 @@ class Findings:
     def result(self) -> tuple[Violation, ...]:
         """Return what was reported, with the number of what was left out."""
         more = (
-            Violation(f"{self._family}.{kind}", f"… and {found - LIMIT} more of this kind")
+            Violation(
+                f"{self._family}.{kind}",
+                f"… and {found - LIMIT} more of this kind",
+                self._breaks[kind],
+            )
             for kind, found in self._found.items()
             if found > LIMIT
         )

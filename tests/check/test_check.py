@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -269,6 +270,13 @@ def test_each_broken_thing_is_reported(model: Model, apply: Break, kind: str, wo
     assert any(one.kind == kind and words in one.message for one in found), "\n".join(
         f"{one.kind}: {one.message}" for one in found
     )
+
+
+def test_every_kind_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "invariants.md").read_text()
+    for _, _, kind, _ in BROKEN:
+        plain = kind.replace("not-", "")
+        assert kind in text or plain in text or kind.startswith("decode."), kind
 
 
 def test_every_violation_names_a_property(model: Model) -> None:

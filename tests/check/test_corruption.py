@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from harness.machine.pool import Pool
 
 from harness.check.inspect import inspect_guest
 from harness.check.violation import Violation
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.guest import Guest
+from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from tests.check.surgeon import DIRECT_MAP, PAGE, Surgeon
 

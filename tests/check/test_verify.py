@@ -62,7 +62,8 @@ def test_a_good_machine_that_is_not_made_ready_is_a_finding(
 ) -> None:
     """A line of a correct boot stands for the one with which a wrong kernel gives up."""
     description = kernel.description
-    console = replace(description.console, **{pattern: re.compile(r"^mm: (?P<message>.*)$")})
+    line = re.compile(r"^mm: (?P<message>.*)$")
+    console = replace(description.console, **{pattern: line}, end=line)
     wrong = replace(kernel, description=replace(description, console=console))
     verdict = verify(MachineSpec(wrong, 16 * MIB), pool)
     assert (verdict.verdict, verdict.ended) == ("finding", ended)
