@@ -1,0 +1,287 @@
+"""Address space: what the monitor's commands promise, and what the CPU then does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.check.verify import verify
+from harness.image.kernel_image import KernelImage
+from harness.machine.pool import Pool
+from harness.machine.spec import MachineSpec
+from tests.kernel.session import MIB, PAGE, Session, Touch, booted, page_fault
+
+KERNEL_BASE = 0xC0000000
+WITHIN_TABLE = 0x400000 * 5 + PAGE
+RET = 0xC3
+"""The opcode of a near return: Intel SDM volume 2, RET."""
+
+CPUS = [
+    pytest.param("qemu32", "", id="invlpg"),
+    pytest.param("qemu32", "tlb=full", id="full flush, global pages"),
+    pytest.param("qemu32,-pge", "tlb=full", id="full flush"),
+    pytest.param("qemu32,-pse,-pge", "", id="4 KiB pages only"),
+    pytest.param("486", "", id="486"),
+    pytest.param("486,-pse", "tlb=full", id="486, full flush"),
+    pytest.param("pentium3", "", id="pentium3"),
+]
+
+
+@pytest.fixture
+def small(kernel: KernelImage, pool: Pool) -> Iterator[Session]:
+    with booted(kernel, pool, 16 * MIB) as session:
+        yield session
+
+
+def refused(session: Session, command: str) -> str:
+    """Give a command that must fail and change nothing."""
+    before = session.zone()
+    code = session.error(command)
+    assert session.zone() == before
+    return code
+
+
+@pytest.mark.parametrize(
+    "virtual",
+    [PAGE, 0x3FF000, 0x400000, 0x00C00000, 0x7FFFF000, 0x80000000, KERNEL_BASE - PAGE],
+)
+def test_a_page_of_user_space_can_be_mapped_anywhere(small: Session, virtual: int) -> None:
+    before = small.zone()
+    frame = small.alloc(0, "zero")
+    small.ok(f"map {virtual:#x} {frame:#x} rw user")
+    answer = small.ok(f"translate {virtual + 0x123:#x}")
+    assert answer.number("physical") == frame + 0x123
+    assert answer.values["flags"] == "rw,user"
+    assert small.touch(virtual + PAGE - 4, "write", 0xDEADBEEF).vector is None
+    assert small.ok(f"peek {frame + PAGE - 4:#x}").number("value") == 0xDEADBEEF
+    assert small.zone().free == before.free - 2
+    small.assert_sound()
+    assert small.ok(f"unmap {virtual:#x}").number("physical") == frame
+    small.free(frame, 0)
+    assert small.zone().blocks == before.blocks
+    small.assert_sound()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "map 0 0x400000 rw",
+        "map 0xfff 0x400000 rw",
+        "map 0x401001 0x400000 rw",
+        "map 0x401000 0x400001 rw",
+        "map 0xc0000000 0x400000 rw",
+        "map 0xf8400000 0x400000 rw",
+        "map 0xffc00000 0x400000",
+        "map 0xfffff000 0x400000",
+        "unmap 0",
+        "unmap 0x401001",
+        "unmap 0xc0100000",
+        "unmap 0xf8400000",
+        "unmap 0xfffff000",
+        "protect 0 rw",
+        "protect 0xc0100000 rw",
+        "protect 0x401001 rw",
+    ],
+)
+def test_what_is_no_page_of_user_space_is_refused(small: Session, command: str) -> None:
+    assert refused(small, command) == "range"
+    small.assert_sound()
+
+
+def test_a_mapped_page_is_not_mapped_again(small: Session) -> None:
+    first, second = small.alloc(0), small.alloc(0)
+    small.ok(f"map 0x400000 {first:#x} rw")
+    assert refused(small, f"map 0x400000 {second:#x} rw") == "state"
+    assert small.ok("translate 0x400000").number("physical") == first
+
+
+def test_an_unmapped_page_is_not_unmapped_again(small: Session) -> None:
+    frame = small.alloc(0)
+    for absent in ("unmap 0x400000", "protect 0x400000 rw", "translate 0x400000"):
+        assert refused(small, absent) == "state"
+    small.ok(f"map 0x401000 {frame:#x}")
+    for absent in ("unmap 0x400000", "protect 0x400000 rw", "translate 0x400000"):
+        assert refused(small, absent) == "state"
+    small.assert_sound()
+
+
+def test_a_page_table_lives_as_long_as_its_pages(small: Session) -> None:
+    frame = small.alloc(0)
+    free = small.zone().free
+    small.ok(f"map 0x400000 {frame:#x}")
+    small.ok(f"map 0x7ff000 {frame:#x}")
+    assert small.zone().free == free - 1
+    small.ok(f"map 0x800000 {frame:#x}")
+    assert small.zone().free == free - 2
+    small.ok("unmap 0x400000")
+    assert small.zone().free == free - 2
+    small.ok("unmap 0x7ff000")
+    assert small.zone().free == free - 1
+    assert small.touch(0x800000).vector is None
+    small.ok("unmap 0x800000")
+    assert small.zone().free == free
+    small.assert_sound()
+
+
+def test_without_a_frame_for_its_table_a_page_is_refused(small: Session) -> None:
+    frame = small.alloc(0)
+    blocks = small.exhaust()
+    assert refused(small, f"map 0x400000 {frame:#x} rw") == "memory"
+    assert small.touch(0x400000) == page_fault(0x400000)
+    small.free_all(blocks)
+    small.ok(f"map 0x400000 {frame:#x} rw")
+    small.assert_sound()
+
+
+def test_a_new_table_has_no_garbage(small: Session) -> None:
+    """In a poisoned guest each word of a table that was not zeroed is a present entry."""
+    frame = small.alloc(0)
+    small.ok(f"map {WITHIN_TABLE:#x} {frame:#x}")
+    for neighbour in (WITHIN_TABLE - PAGE, WITHIN_TABLE + PAGE, WITHIN_TABLE + 0x3FE000):
+        assert small.touch(neighbour) == page_fault(neighbour)
+
+
+@pytest.mark.parametrize(("cpu", "append"), CPUS)
+def test_unmapped_memory_faults_at_once(
+    kernel: KernelImage, pool: Pool, cpu: str, append: str
+) -> None:
+    """Another page keeps the table alive: only the TLB could still know the one that went."""
+    with booted(kernel, pool, cpu=cpu, append=append) as session:
+        frame = session.alloc(0)
+        session.ok(f"map {WITHIN_TABLE + PAGE:#x} {frame:#x}")
+        for flags in ("rw", "rw global"):
+            session.ok(f"map {WITHIN_TABLE:#x} {frame:#x} {flags}")
+            assert session.touch(WITHIN_TABLE, "write", 1) == Touch(value=1)
+            session.ok(f"unmap {WITHIN_TABLE:#x}")
+            assert session.touch(WITHIN_TABLE) == page_fault(WITHIN_TABLE)
+        session.assert_sound()
+
+
+@pytest.mark.parametrize(("cpu", "append"), CPUS)
+def test_a_protected_page_refuses_writes_at_once(
+    kernel: KernelImage, pool: Pool, cpu: str, append: str
+) -> None:
+    with booted(kernel, pool, cpu=cpu, append=append) as session:
+        frame = session.alloc(0)
+        session.ok(f"map {WITHIN_TABLE:#x} {frame:#x} rw")
+        assert session.touch(WITHIN_TABLE, "write", 7).vector is None
+        session.ok(f"protect {WITHIN_TABLE:#x}")
+        denied = page_fault(WITHIN_TABLE, present=True, write=True)
+        assert session.touch(WITHIN_TABLE, "write", 8) == denied
+        assert session.touch(WITHIN_TABLE) == Touch(value=7)
+        session.ok(f"protect {WITHIN_TABLE:#x} rw")
+        assert session.touch(WITHIN_TABLE, "write", 9).vector is None
+        session.assert_sound()
+
+
+@pytest.mark.parametrize(("cpu", "append"), CPUS)
+def test_a_page_shows_its_new_frame_at_once(
+    kernel: KernelImage, pool: Pool, cpu: str, append: str
+) -> None:
+    with booted(kernel, pool, cpu=cpu, append=append) as session:
+        frames = [session.alloc(0) for _ in range(2)]
+        for value, frame in enumerate(frames):
+            session.ok(f"poke {frame:#x} {value}")
+            session.ok(f"map {WITHIN_TABLE:#x} {frame:#x} global")
+            assert session.touch(WITHIN_TABLE) == Touch(value=value)
+            session.ok(f"unmap {WITHIN_TABLE:#x}")
+
+
+@pytest.mark.parametrize(("cpu", "append"), CPUS)
+@pytest.mark.parametrize("memory", [4 * MIB, 64 * MIB])
+def test_each_kind_of_cpu_gets_a_sound_address_space(
+    kernel: KernelImage, pool: Pool, cpu: str, append: str, memory: int
+) -> None:
+    verdict = verify(MachineSpec(kernel, memory, cpu=cpu, append=append), pool)
+    assert (verdict.verdict, verdict.violations) == ("good", ())
+
+
+def test_code_runs_from_a_mapped_page(small: Session) -> None:
+    frame = small.alloc(0)
+    small.ok(f"poke {frame:#x} {RET:#x}")
+    assert small.touch(0x400000, "execute") == page_fault(0x400000)
+    small.ok(f"map 0x400000 {frame:#x}")
+    assert small.touch(0x400000, "execute").vector is None
+
+
+def test_page_0_is_never_mapped(small: Session) -> None:
+    """Neither where NULL points nor in the direct map."""
+    for address in (0, 4, PAGE - 4):
+        assert small.touch(address, "write", 1) == page_fault(address, write=True)
+        assert small.touch(KERNEL_BASE + address) == page_fault(KERNEL_BASE + address)
+
+
+def test_the_boot_stack_has_guards(kernel: KernelImage, small: Session) -> None:
+    """Paging makes an overflow a fault, in both directions."""
+    low, stack = kernel.symbol("boot_stack_guard_low"), kernel.symbol("boot_stack")
+    top, high = kernel.symbol("boot_stack_top"), kernel.symbol("boot_stack_guard_high")
+    for address in (low, stack - 4, high, high + PAGE - 4):
+        assert small.touch(address) == page_fault(address)
+    for address in (stack, top - 4):
+        assert small.touch(address).vector is None
+
+
+def test_the_identity_mapping_is_gone(small: Session) -> None:
+    for address in (PAGE, 0x100000, 0x3FF000, 0x400000, 0x7FF000):
+        assert small.touch(address) == page_fault(address)
+
+
+@pytest.mark.parametrize("cpu", ["qemu32", "486", "qemu32,-pse"])
+def test_text_and_constants_are_write_protected(kernel: KernelImage, pool: Pool, cpu: str) -> None:
+    with booted(kernel, pool, cpu=cpu) as session:
+        for part in ("text", "rodata"):
+            start = kernel.symbol(f"kernel_{part}_start")
+            for address in (start, kernel.symbol(f"kernel_{part}_end") - 4):
+                denied = page_fault(address, present=True, write=True)
+                assert session.touch(address, "write", 0) == denied
+                assert session.touch(address).vector is None
+
+
+def test_kernel_pages_are_the_supervisors(small: Session) -> None:
+    """A "supervisor" flag with the user bit's value would open every kernel page."""
+    small.kmalloc(5000)
+    mappings = small.assert_sound().state.page_tables.mappings
+    kernel = mappings[mappings["virtual"] >= KERNEL_BASE]
+    assert len(kernel)
+    assert not kernel["user"].any()
+
+
+def test_the_end_of_the_direct_map_is_followed_by_a_hole(kernel: KernelImage, pool: Pool) -> None:
+    with booted(kernel, pool, 1024 * MIB) as session:
+        last = 0xF8000000 - 4
+        assert session.touch(last).vector is None
+        for address in (0xF8000000, 0xF83FFFFC, 0xFF800000, 0xFFBFFFFC):
+            assert session.touch(address) == page_fault(address)
+
+
+def test_direct_map_does_not_overlap_heap_at_1_gib(kernel: KernelImage, pool: Pool) -> None:
+    """Nor at 896 MiB, where it is longest."""
+    for memory in (896 * MIB, 1024 * MIB):
+        with booted(kernel, pool, memory) as session:
+            top = 0xF8000000 - PAGE
+            before = session.ok(f"translate {top:#x}").text
+            block = session.kmalloc(MIB)
+            session.ok(f"fill {block:#x} {MIB} 0x5a")
+            assert session.ok(f"translate {top:#x}").text == before
+            session.assert_sound()
+
+
+@pytest.mark.parametrize("memory", [8 * MIB + 64 * 1024, 9 * MIB, 12 * MIB, 255 * MIB])
+def test_more_than_8_mib_are_used(kernel: KernelImage, pool: Pool, memory: int) -> None:
+    """Records kept behind physical addresses fault beyond what the boot tables map."""
+    with booted(kernel, pool, memory) as session:
+        blocks = session.exhaust("high")
+        assert max(block + (PAGE << order) for block, order in blocks) == memory
+        session.free_all(blocks)
+        session.assert_sound()
+
+
+def test_high_memory_is_reached_through_a_mapping(kernel: KernelImage, pool: Pool) -> None:
+    with booted(kernel, pool, 1024 * MIB) as session:
+        frame = session.alloc(0, "high", "zero")
+        assert frame >= 896 * MIB
+        session.ok(f"map 0x400000 {frame:#x} rw")
+        assert session.touch(0x400FFC, "write", 0xCAFE).vector is None
+        assert session.ok(f"peek {frame + 0xFFC:#x}").number("value") == 0xCAFE
+        session.assert_sound()
