@@ -100,6 +100,11 @@ class Selection:
         """Return the kernel, built first where its description says how."""
         return load_or_build(self.kernel, self.variables)
 
+    def __post_init__(self) -> None:
+        """Refuse flags that contradict one another."""
+        if self.exact and not self.maps:
+            raise click.UsageError("--exact needs --map: it is about scaling a map")
+
     def machines(self, kernel: KernelImage) -> list[MachineSpec]:
         """Return every machine that the flags mean: maps, then sizes, then boot paths."""
         make = functools.partial(
@@ -148,13 +153,20 @@ def find_maps(names: Iterable[str]) -> list[MemoryMap]:
             found += library.all_maps()
         elif name in library.names():
             found.append(library.get(name))
-        elif Path(name).is_file():
+        elif _is_file(name):
             found += load_maps(Path(name))
-        elif re.search(r"[\s,@]", name):
+        elif re.search(r"[\s,@:]", name):
             found += parse_maps(name, "--map")
         else:
             library.get(name)  # says that there is none, and which are near
     return found
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False  # a long map in the notation is too long for a file's name
 
 
 def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
