@@ -41,7 +41,7 @@ MONITOR_COMMAND(alloc, "ORDER [dma|normal|high] [zero]", "allocate 2^ORDER frame
     if (physical)
         answer_block(pfn_to_page(PHYS_TO_PFN(physical)), order);
     else
-        answer_error("memory", "no free block of order %u", order);
+        answer_error("memory", "no block of order %u", order);
 }
 
 MONITOR_COMMAND(free, "PHYSICAL ORDER", "free a block; what is not allocated so panics")
@@ -65,7 +65,7 @@ MONITOR_COMMAND(pages, "COUNT [dma|normal|high] [zero]",
     if (physical)
         answer_block(pfn_to_page(PHYS_TO_PFN(physical)), pages_to_order(count));
     else
-        answer_error("memory", "no free block of %u frames", count);
+        answer_error("memory", "no block of %u frames", count);
 }
 
 MONITOR_COMMAND(freepages, "PHYSICAL COUNT", "free what pages gave, with the same COUNT")

@@ -32,16 +32,6 @@ void mem_map_init(void)
             .count = 1, .flags = PAGE_RESERVED, .order = ORDER_NONE, .zone = zone_of(frame)};
 }
 
-pfn_t page_to_pfn(const struct page *page)
-{
-    return page - mem_map;
-}
-
-struct page *pfn_to_page(pfn_t pfn)
-{
-    return pfn < mem_map_frames ? &mem_map[pfn] : NULL;
-}
-
 void pages_mark(struct page *first, uint32_t frames, enum page_flag use)
 {
     for (uint32_t i = 0; i < frames; i++)

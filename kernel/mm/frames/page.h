@@ -42,8 +42,18 @@ extern pfn_t mem_map_frames;
  */
 void mem_map_reserve(void);
 void mem_map_init(void);
-pfn_t page_to_pfn(const struct page *page);
-struct page *pfn_to_page(pfn_t pfn); /* NULL outside mem_map */
+
+static inline pfn_t page_to_pfn(const struct page *page)
+{
+    return page - mem_map;
+}
+
+/* NULL outside mem_map. */
+static inline struct page *pfn_to_page(pfn_t pfn)
+{
+    return pfn < mem_map_frames ? &mem_map[pfn] : NULL;
+}
+
 /* Note on each of `frames` allocated frames what they are used for. */
 void pages_mark(struct page *first, uint32_t frames, enum page_flag use);
 
