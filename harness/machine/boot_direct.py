@@ -19,18 +19,27 @@ from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
 from harness.maps.memory_map import MemoryMap
 from harness.ram.live import Extent
+from harness.ram.protocol import Ram
 
 
-@dataclass(frozen=True)
+@dataclass
 class DirectBoot:
-    """What is in RAM before the first instruction, apart from the fill."""
+    """What is in RAM before the first instruction, apart from the fill; for many boots."""
 
+    spec: MachineSpec
     pieces: tuple[tuple[int, bytes], ...]
     """Physical address and contents, in the order of writing."""
     address: int
     """Of the boot information."""
     borders: tuple[int, ...]
     """Physical addresses around which allocators start."""
+    _information: BootInformation | None = None
+
+    def information(self, ram: Ram) -> BootInformation:
+        """Return what the kernel will read in ``ram``; it is the same at each boot."""
+        if self._information is None:
+            self._information = read_information(ram, self.address)
+        return self._information
 
 
 def given_map(spec: MachineSpec) -> MemoryMap:
@@ -81,7 +90,7 @@ def prepare(spec: MachineSpec) -> DirectBoot:
     ]
     pieces += [(placement.start, data) for placement, data in composition.pieces]
     pieces.append((slot, composition.address.to_bytes(4, "little")))
-    return DirectBoot(tuple(pieces), composition.address, borders(spec, memory_map))
+    return DirectBoot(spec, tuple(pieces), composition.address, borders(spec, memory_map))
 
 
 def borders(spec: MachineSpec, memory_map: MemoryMap) -> tuple[int, ...]:
@@ -92,17 +101,13 @@ def borders(spec: MachineSpec, memory_map: MemoryMap) -> tuple[int, ...]:
     return tuple(sorted(border for border in found if border < 1 << 32))
 
 
-def load(vm: Vm, spec: MachineSpec, boot: DirectBoot, again: bool) -> BootInformation:
-    """Make RAM what it is at the kernel's entry; ``again`` after an earlier boot of this VM.
-
-    Return what the kernel will read there.
-    """
-    places = extents(spec)
-    vm.memory.renew(spec.fill, boot.borders, vm.process.pid if again else None)
+def load(vm: Vm, boot: DirectBoot, again: bool) -> None:
+    """Make RAM what it is at the kernel's entry; ``again`` after an earlier boot of this VM."""
+    places = extents(boot.spec)
+    vm.memory.renew(boot.spec.fill, boot.borders, vm.process.pid if again else None)
     for address, data in boot.pieces:
         for start, part in _inside(address, data, places):
             vm.memory.write(start, part)
-    return read_information(vm.ram, boot.address)
 
 
 def _inside(address: int, data: bytes, places: Iterable[Extent]) -> Iterable[tuple[int, bytes]]:

@@ -23,7 +23,7 @@ class Machine:
         check_spec(spec)
         self.spec = spec
         self._vm: Vm | None = None
-        self._prepared: tuple[MachineSpec, boot_direct.DirectBoot] | None = None
+        self._prepared: boot_direct.DirectBoot | None = None
 
     def boot(self, spec: MachineSpec | None = None) -> Guest:
         """Return a guest that is paused before its kernel's first instruction.
@@ -42,23 +42,18 @@ class Machine:
         return Guest(self.spec, self._vm, information, ending)
 
     def _boot_direct(self) -> Guest:
-        boot = self._prepare()
+        if self._prepared is None or self._prepared.spec is not self.spec:
+            self._prepared = boot_direct.prepare(self.spec)
         if self._vm is not None and self._vm.process.alive:
             self._vm.pause()
-            information = boot_direct.load(self._vm, self.spec, boot, again=True)
+            boot_direct.load(self._vm, self._prepared, again=True)
             self._vm.reset()
             self._vm.console.renew()
         else:
             self.close()
             self._vm = boot_direct.start_vm(self.spec)
-            information = boot_direct.load(self._vm, self.spec, boot, again=False)
-        return Guest(self.spec, self._vm, information)
-
-    def _prepare(self) -> boot_direct.DirectBoot:
-        """Compose what is to be in RAM, once for many boots of one spec."""
-        if self._prepared is None or self._prepared[0] is not self.spec:
-            self._prepared = self.spec, boot_direct.prepare(self.spec)
-        return self._prepared[1]
+            boot_direct.load(self._vm, self._prepared, again=False)
+        return Guest(self.spec, self._vm, self._prepared.information(self._vm.ram))
 
     @property
     def running(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from qemu.qmp import QMPClient, QMPError
@@ -45,23 +45,30 @@ class Qmp:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
-    def _run(self, coroutine: Any) -> Any:
+    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        async def after_posted() -> Any:
+            posted, self._posted = self._posted, []
+            for task in posted:
+                await task
+            return await coroutine
+
         try:
-            while self._posted:
-                self._loop.run_until_complete(self._posted.pop(0))
-            return self._loop.run_until_complete(asyncio.wait_for(coroutine, TIMEOUT))
+            return self._loop.run_until_complete(asyncio.wait_for(after_posted(), TIMEOUT))
         except TimeoutError:
             raise QemuFailed(f"QEMU did not answer for {TIMEOUT:g} s") from None
         except _GONE as error:
             raise QemuFailed(f"{type(error).__name__}: {error}") from error
+        finally:
+            coroutine.close()  # when something before it failed; else it has ended
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """Run one command and return its result; raise :class:`QemuFailed`."""
         return self._run(self._client.execute(command, arguments or None))
 
-    def post(self, command: str) -> None:
-        """Send one command with the next call and do not wait for its answer before that."""
-        self._posted.append(self._loop.create_task(self._client.execute(command)))
+    def post(self, command: str, **arguments: Any) -> None:
+        """Send one command with the next call, and do not wait for its answer before that."""
+        task = self._loop.create_task(self._client.execute(command, arguments or None))
+        self._posted.append(task)
 
     def batch(self, *commands: tuple[str, dict[str, Any]]) -> None:
         """Run commands in order without waiting for each one's answer before the next."""

@@ -42,6 +42,7 @@ class Vm:
     ) -> None:
         """Start QEMU; raise :class:`MachineError`. Takes ``memory`` over."""
         self.memory = memory
+        self._paused = True
         self.moves: list[str] = []
         """``STOP`` and ``RESUME`` in the order in which they happened."""
         self.end: str | None = None
@@ -86,16 +87,22 @@ class Vm:
         self._stack.close()
 
     def pause(self) -> None:
-        """Stop the CPU."""
-        self.qmp.execute("stop")
+        """Stop the CPU; costs nothing when that was the last thing done."""
+        if not self._paused:
+            self.qmp.execute("stop")
+            self._paused = True
 
     def resume(self) -> None:
         """Let the CPU run."""
+        self._paused = False
         self.qmp.execute("cont")
 
     def resume_and_watch(self) -> None:
         """Let the CPU run once somebody waits for what it does: spares a round trip."""
-        self.qmp.post("cont")
+        # Told to run again, a guest that has just ended would be an error of QEMU's.
+        if self._paused:
+            self._paused = False
+            self.qmp.post("cont")
 
     def read_news(self) -> None:
         """Take in what QEMU has told by itself."""
@@ -116,16 +123,18 @@ class Vm:
         self.moves.clear()
 
     def reset(self) -> None:
-        """Reset the paused machine; it stays paused."""
-        self.qmp.batch(
-            ("set-action", {"reboot": "reset"}),
-            ("system_reset", {}),
-            ("set-action", {"reboot": "shutdown"}),
-        )
+        """Reset the paused machine; it stays paused.
+
+        The commands go out with the next one: QEMU obeys in order.
+        """
         self.clear_log()
         self.read_news()
         self.moves.clear()
         self.end = None
+        # With reboot=shutdown QEMU would take its own system_reset for a guest's, and stop.
+        self.qmp.post("set-action", reboot="reset")
+        self.qmp.post("system_reset")
+        self.qmp.post("set-action", reboot="shutdown")
 
     def clear_log(self) -> None:
         """Forget what QEMU has logged; it goes on writing at its own position."""
@@ -152,6 +161,7 @@ class Vm:
 
         The stub is started for the occasion, on a Unix socket in a private folder.
         """
+        self._paused = False
         with tempfile.TemporaryDirectory(prefix="harness-", dir="/tmp") as folder:
             path = Path(folder) / "gdb"  # short: a Unix socket's path has at most 107 bytes
             self.qmp.human(f"gdbserver unix:{path},server=on,wait=off")
@@ -161,6 +171,7 @@ class Vm:
                     yield stub
             finally:
                 with contextlib.suppress(MachineError):
+                    self.pause()
                     self.qmp.human("gdbserver none")
 
 

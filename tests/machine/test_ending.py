@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,26 +64,19 @@ def test_a_bad_ending_has_backtrace_and_registers(tmp_path: Path) -> None:
     assert ending.registers.eip == ending.backtrace[0].address
 
 
-def test_qemu_killed_under_a_guest(tmp_path: Path) -> None:
+def test_qemu_killed_under_a_guest(tmp_path: Path, children: Callable[[], set[int]]) -> None:
     kernel = kernels.assemble(tmp_path, kernels.SPIN)
     with Machine(MachineSpec(kernel, MEMORY)) as machine:
         guest = machine.boot()
         guest.wait_for_line("first")
-        os.kill(qemu_pid(machine), signal.SIGKILL)
+        (process,) = children()
+        os.kill(process, signal.SIGKILL)
         ending = guest.run_until_ready(2.0)
         assert ending.kind is EndingKind.QEMU_DIED
         assert "SIGKILL" in ending.message
         assert "kernel: first" in ending.console_tail
         # The machine gets a new process and works again.
         assert "first" in machine.boot().wait_for_line("first")
-
-
-def qemu_pid(machine: Machine) -> int:
-    """Return the one child process of this test that is a QEMU."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    found = [pid for pid in children if "qemu" in Path(f"/proc/{pid}/comm").read_text()]
-    assert len(found) == 1
-    return int(found[0])
 
 
 def test_execution_that_left_the_kernel_is_a_wrong_image(tmp_path: Path) -> None:
