@@ -36,6 +36,8 @@ class ControlRegisters:
     cr3: int
     cr4: int
     efer: int = 0
+    physical_bits: int | None = None
+    """MAXPHYADDR of CPUID (SDM 4.1.4); None: 36, or 40 in long mode, as QEMU's CPUs have it."""
 
 
 MAPPING = np.dtype(
@@ -50,7 +52,8 @@ MAPPING = np.dtype(
         ("level", "u1"),  # 1 = page table entry
         ("entry", "<u8"),  # the raw entry
         ("entry_address", "<u8"),  # physical address of the entry
-    ]
+    ],
+    align=True,
 )
 """One page as the tables map it; :attr:`PageTables.mappings` is an array of these."""
 

@@ -1,0 +1,38 @@
+"""Bitmaps with one bit a frame, bit 0 of the first word first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.decode.context import MAX_FRAMES, Context
+from harness.decode.frame_table import element_of
+from harness.decode.state import Bitmap
+from harness.image.description import Bitmap as Description
+
+
+def decode_bitmap(context: Context, description: Description, moment: str) -> Bitmap | None:
+    """Decode a bitmap at its moment; at others only tell whether it is gone, if it says so.
+
+    Words are little-endian, so bit ``i`` of the bitmap is bit ``i % 8`` of byte ``i // 8``
+    whatever the width of a word is.
+    """
+    gone = description.gone is not None and bool(context.evaluate.integer(description.gone))
+    if gone or description.moment != moment:
+        if description.gone is None:
+            return None
+        return Bitmap(description.name, 0, np.empty(0, dtype=bool), True, (), gone=gone)
+    first = context.count(description.first_frame, "the first frame", MAX_FRAMES)
+    count = context.count(description.bits, "the number of bits", MAX_FRAMES - first)
+    virtual, word = element_of(context.evaluate.locate(description.words), context)
+    width = (word.size or 1) * 8
+    size = -(-count // width) * width // 8
+    bytes_ = context.space.array(virtual, "u1", size).view(np.uint8)
+    taken = np.unpackbits(bytes_, bitorder="little") == description.taken
+    return Bitmap(
+        name=description.name,
+        first_frame=first,
+        taken=taken[:count].copy(),
+        padding_taken=bool(taken[count:].all()),
+        storage=context.space.physical_ranges(virtual, size),
+        free_count=context.counter(description.free_count),
+    )

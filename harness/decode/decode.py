@@ -1,0 +1,89 @@
+"""Everything that a kernel's description names, decoded out of guest RAM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from harness.decode.address_space import AddressSpace, NotReadable
+from harness.decode.bitmap import decode_bitmap
+from harness.decode.context import Context, Undecodable, fault_of
+from harness.decode.expression import Evaluator
+from harness.decode.frame_table import Frames, decode_frame_table, read_frames
+from harness.decode.free_lists import decode_free_lists
+from harness.decode.heap import decode_heap
+from harness.decode.metadata import decode_metadata
+from harness.decode.page_tables import decode_page_tables
+from harness.decode.state import ControlRegisters, DecodeFault, FrameTable, MemoryState
+from harness.image.kernel_image import KernelImage
+from harness.ram.protocol import Ram
+
+READY = "ready"
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+D = TypeVar("D", bound=_Named)
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def decode(
+    ram: Ram, registers: ControlRegisters, kernel: KernelImage, moment: str = READY
+) -> MemoryState:
+    """Decode a paused guest's memory manager; nothing in the result depends on the guest any more.
+
+    At other moments than ``ready`` there are only the page tables and the bitmaps: the rest has
+    not come into being. What guest memory contradicts becomes a :class:`DecodeFault` of the
+    structure, or of the state when nothing of it could be decoded. Raise ``ExpressionError`` or
+    ``UnknownName`` when the description does not fit the kernel.
+    """
+    tables = decode_page_tables(ram, registers)
+    space = AddressSpace(ram, tables)
+    context = Context(ram, kernel, space, Evaluator(kernel, space))
+    description = kernel.description
+    faults: list[DecodeFault] = []
+
+    def each(items: Iterable[D], what: Callable[[D], T | None]) -> tuple[T, ...]:
+        found = (_attempt(faults, item.name, what, item) for item in items)
+        return tuple(item for item in found if item is not None)
+
+    bitmaps = each(description.bitmaps, lambda d: decode_bitmap(context, d, moment))
+    if moment != READY:
+        return MemoryState(moment, registers, tables, bitmaps, faults=tuple(faults))
+    frames, frame_table = _frame_table(context, faults)
+    return MemoryState(
+        moment=moment,
+        registers=registers,
+        page_tables=tables,
+        bitmaps=bitmaps,
+        frame_table=frame_table,
+        free_lists=each(description.free_lists, lambda d: decode_free_lists(context, d, frames)),
+        heaps=each(description.heaps, lambda d: decode_heap(context, d)),
+        metadata=each(description.metadata, lambda d: decode_metadata(context, d)),
+        faults=tuple(faults),
+    )
+
+
+def _frame_table(
+    context: Context, faults: list[DecodeFault]
+) -> tuple[Frames | None, FrameTable | None]:
+    described = context.kernel.description.frame_table
+    if described is None:
+        return None, None
+    frames = _attempt(faults, "frame table", lambda d: read_frames(context, d), described)
+    if frames is None:
+        return None, None
+    return frames, decode_frame_table(context, described, frames)
+
+
+def _attempt(faults: list[DecodeFault], name: str, what: Callable[[S], T], item: S) -> T | None:
+    """Decode one structure; note what makes it undecodable."""
+    try:
+        return what(item)
+    except (NotReadable, Undecodable) as error:
+        faults.append(fault_of(name, error))
+        return None

@@ -1,0 +1,88 @@
+"""The frame table: an array with one structure a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.decode.context import MAX_FRAMES, Context, Undecodable
+from harness.decode.expression import Value
+from harness.decode.state import FRAME_SIZE, FrameTable
+from harness.image.c_type import CType, Kind
+from harness.image.description import FrameTable as Description
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frame table as it lies in memory."""
+
+    virtual: int
+    """Of the first element."""
+    type: CType
+    """Of an element."""
+    rows: npt.NDArray[Any]
+    """A copy, structured as the C type is."""
+    first_frame: int
+
+
+def read_frames(context: Context, description: Description) -> Frames:
+    """Copy the whole table out of guest memory, so that what is decoded belongs together.
+
+    Raise :class:`Undecodable`, ``NotReadable`` or ``ExpressionError``.
+    """
+    virtual, element = element_of(context.evaluate.locate(description.array), context)
+    last = max((r.stop for r in context.ram.ranges), default=0) // FRAME_SIZE
+    first = context.count(description.first_frame, "the first frame", MAX_FRAMES)
+    count = context.count(description.count, "the number of frames", MAX_FRAMES - first)
+    if not element.size or count * element.size > last * FRAME_SIZE:
+        raise Undecodable(f"{count} elements of {element} do not fit into RAM", virtual)
+    bytes_ = context.space.array(virtual, "u1", count * element.size).copy()
+    return Frames(virtual, element, bytes_.view(context.kernel.types.dtype(element)), first)
+
+
+def element_of(value: Value, context: Context) -> tuple[int, CType]:
+    """Return the virtual address of an array's first element, and the element's type."""
+    plain = value.type.stripped
+    if plain.kind is Kind.ARRAY and value.address is not None:
+        return value.address, plain.target.stripped
+    if plain.kind is not Kind.POINTER:
+        raise Undecodable(f"a {value.type} is no array")
+    if value.number is not None:
+        return int(value.number), plain.target.stripped
+    assert value.address is not None
+    pointer = int.from_bytes(context.space.read(value.address, plain.size), "little")
+    return pointer, plain.target.stripped
+
+
+def decode_frame_table(context: Context, description: Description, frames: Frames) -> FrameTable:
+    """Evaluate the description's expressions over all elements."""
+
+    def column(expression: str | None) -> npt.NDArray[Any]:
+        if expression is None:
+            return np.zeros(len(frames.rows), dtype=np.int64)
+        return context.evaluate.column(expression, rows, frames.type)
+
+    rows = frames.rows
+    size = frames.type.size * len(rows)
+    return FrameTable(
+        first_frame=frames.first_frame,
+        free=column(description.free) != 0,
+        order=_narrowed(column(description.order), np.uint8),
+        reserved=column(description.reserved) != 0,
+        users=_narrowed(column(description.users), np.uint32),
+        zone=_narrowed(column(description.zone), np.uint8),
+        owners={name: column(text) != 0 for name, text in description.owners.items()},
+        storage=context.space.physical_ranges(frames.virtual, size),
+    )
+
+
+def _narrowed(numbers: npt.NDArray[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:
+    """Return an owned copy in ``dtype``; what is out of its range becomes its largest value."""
+    largest = np.iinfo(dtype).max
+    own = numbers.dtype
+    if own.kind == "u" and own.itemsize <= np.dtype(dtype).itemsize:
+        return numbers.astype(dtype)
+    return np.where((numbers < 0) | (numbers > largest), largest, numbers).astype(dtype)

@@ -1,0 +1,149 @@
+"""Linked lists in guest memory: nodes followed by their pointers, whatever these are.
+
+A list may be circular with a head that is no element, or end with NULL. A guest is hostile: a
+list ends in a :class:`Break` where it leads to no node, back into itself, or where a back pointer
+does not agree; there are never more nodes than the caller allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.decode.address_space import AddressSpace, NotReadable
+
+Style = Literal["circular", "null"]
+
+CHUNK = 64 << 10
+POINTER = 4
+
+
+@dataclass(frozen=True)
+class Break:
+    """Where a list cannot be followed, or contradicts itself."""
+
+    message: str
+    chain: tuple[int, ...]
+    """Virtual addresses of the last links; the last one is the culprit."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Virtual addresses that a list's pointers lead to, in order, without its head."""
+
+    nodes: list[int]
+    breaks: tuple[Break, ...] = ()
+
+
+@dataclass(frozen=True)
+class ListShape:
+    """How the pointers of a list lie: offsets from where pointers point, in bytes."""
+
+    style: Style
+    next: int
+    previous: int | None
+
+
+class BadNode(Exception):
+    """A pointer that leads to no node."""
+
+
+ReadPointer = Callable[[int], int]
+"""Return the pointer at a virtual address; raise ``NotReadable`` or :class:`BadNode`."""
+
+
+def follow(
+    shape: ListShape, head: int, first: int, read: ReadPointer, inside: ReadPointer, limit: int
+) -> Chain:
+    """Follow a list of at most ``limit`` nodes.
+
+    ``head`` is the address of the circular list's head, where it ends (0 for a list that ends
+    with NULL), ``first`` the pointer in it. ``inside`` reads a pointer in a node and raises
+    when that is no node; ``read`` reads the head.
+    """
+    nodes: list[int] = []
+    seen: set[int] = set()
+    broken: Break | None = None
+    node, after = first, shape.next
+    while node != head:
+        reason = None
+        if node in seen:
+            reason = "leads back into itself"
+        elif len(nodes) == limit:
+            reason = f"has more than {limit} nodes"
+        else:
+            try:
+                following = inside(node + after)
+            except (BadNode, NotReadable) as error:
+                reason = f"leads to no node: {error}"
+        if reason is not None:
+            broken = Break(f"the list {reason}", (*(nodes[-3:] or [head]), node))
+            break
+        seen.add(node)
+        nodes.append(node)
+        node = following
+    breaks = [] if broken is None else [broken]
+    if shape.previous is not None:
+        breaks += _check_back(shape, head, nodes, read, inside, whole=broken is None)
+    return Chain(nodes, tuple(breaks))
+
+
+def _check_back(
+    shape: ListShape,
+    head: int,
+    nodes: list[int],
+    read: ReadPointer,
+    inside: ReadPointer,
+    whole: bool,
+) -> list[Break]:
+    """Compare each back pointer with the node that led there; say where the first one differs."""
+    assert shape.previous is not None
+    before = head
+    try:
+        for node in nodes:
+            if (found := inside(node + shape.previous)) != before:
+                return [_back(before, node, found)]
+            before = node
+        if whole and shape.style == "circular" and (found := read(head + shape.previous)) != before:
+            return [_back(before, head, found)]
+    except (BadNode, NotReadable) as error:
+        return [Break(f"the back pointer cannot be read: {error}", (before, node))]
+    return []
+
+
+def _back(before: int, node: int, found: int) -> Break:
+    message = f"the back pointer says 0x{found:x} where it must be 0x{before:x}"
+    return Break(message, (before, node))
+
+
+class PointerReader:
+    """Reads pointers anywhere in virtual memory, keeping hold of the memory around them.
+
+    Memory is looked at in aligned chunks of 64 KiB: the nodes of a list lie close to each other.
+    """
+
+    def __init__(self, space: AddressSpace) -> None:
+        self._space = space
+        self._chunks: dict[int, tuple[int, int, memoryview]] = {}
+
+    def read(self, virtual: int) -> int:
+        """Return the 4 byte pointer; raise :class:`BadNode` or ``NotReadable``."""
+        chunk = self._chunks.get(virtual // CHUNK)
+        if chunk is None or not chunk[0] <= virtual < chunk[1]:
+            if virtual % POINTER or not 0 <= virtual < 1 << 32:
+                raise BadNode(f"0x{virtual:x} is no multiple of {POINTER}")
+            chunk = self._look(virtual)
+            self._chunks[virtual // CHUNK] = chunk
+        offset = virtual - chunk[0]
+        if offset % POINTER:
+            raise BadNode(f"0x{virtual:x} is no multiple of {POINTER}")
+        pointer: int = chunk[2][offset // POINTER]
+        return pointer
+
+    def _look(self, virtual: int) -> tuple[int, int, memoryview]:
+        """Return start, end and words of the part of a chunk that is contiguous in RAM."""
+        page = virtual & ~0xFFF
+        size = min(self._space.stretch(page)[1], CHUNK - page % CHUNK)
+        words = self._space.array(page, "<u4", size // POINTER)
+        return page, page + size, words.data

@@ -1,0 +1,248 @@
+"""A whole address space at once: every page that the tables map, in numpy.
+
+The walk goes level by level over all tables of a level together, by the constants of
+:mod:`harness.decode.paging_modes`. Tables that a hostile guest points anywhere, or at themselves,
+end it all the same: after as many levels as the mode has, and after :data:`MAX_TABLES` tables.
+Addresses of tables and entries are physical.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.decode.fault_log import list_faults
+from harness.decode.paging_modes import (
+    CR4_PGE,
+    GLOBAL,
+    LARGE,
+    NO_EXECUTE,
+    PRESENT,
+    USER,
+    WRITABLE,
+    EntryFormat,
+    Level,
+    PagingMode,
+    paging_mode,
+)
+from harness.decode.ram_map import RamMap
+from harness.decode.state import MAPPING, ControlRegisters, DecodeFault, PageTables
+from harness.ram.protocol import Ram
+
+MAX_TABLES = 8192
+"""Tables read of one level: 16 GiB of 4 KiB pages; 32-bit and PAE paging cannot have as many."""
+
+STRUCTURE = "page tables"
+
+U64 = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass
+class _Tables:
+    """All tables of one level: their addresses, and what the levels above say of each."""
+
+    address: U64
+    virtual: U64
+    writable: Flags
+    user: Flags
+    executable: Flags
+
+    def __len__(self) -> int:
+        return len(self.address)
+
+    def take(self, keep: npt.NDArray[np.bool_] | slice) -> _Tables:
+        """Return only some of them."""
+        return _Tables(
+            self.address[keep],
+            self.virtual[keep],
+            self.writable[keep],
+            self.user[keep],
+            self.executable[keep],
+        )
+
+
+def decode_page_tables(ram: Ram, registers: ControlRegisters) -> PageTables:
+    """Decode the address space that CR3 holds; without paging it is empty."""
+    mode = paging_mode(registers)
+    if mode is None:
+        nothing = np.empty(0, dtype=np.uint64)
+        return PageTables("none", 0, np.empty(0, dtype=MAPPING), nothing, nothing)
+    return _Decoder(ram, registers, mode).decode()
+
+
+class _Decoder:
+    """The state of one walk."""
+
+    def __init__(self, ram: Ram, registers: ControlRegisters, mode: PagingMode) -> None:
+        self._ram = ram
+        self._map = RamMap(ram)
+        self._mode = mode
+        self._root = registers.cr3 & mode.root
+        self._global = bool(registers.cr4 & CR4_PGE)
+        self._faults: list[DecodeFault] = []
+        self._pages: list[npt.NDArray[np.void]] = []
+        self._reached: list[_Tables] = []
+
+    def decode(self) -> PageTables:
+        """Go down from the root."""
+        everything = np.ones(1, dtype=bool)
+        root = np.array([self._root], dtype=np.uint64)
+        tables = _Tables(root, np.zeros(1, np.uint64), everything, everything, everything)
+        chains = tables.address[:, None]
+        for level in self._mode.levels:
+            tables = self._readable(tables, level, chains)
+            self._reached.append(tables)
+            if not len(tables):
+                break
+            tables, chains = self._level(level, tables)
+        return PageTables(
+            mode=self._mode.name,
+            root=self._root,
+            mappings=self._mappings(),
+            tables=np.concatenate([t.address for t in self._reached]),
+            table_virtual=np.concatenate([t.virtual for t in self._reached]),
+            faults=tuple(self._faults),
+        )
+
+    def _readable(self, tables: _Tables, level: Level, chains: U64) -> _Tables:
+        """Drop tables that are not in RAM, and those beyond the bound; say so."""
+        present = self._map.holds(tables.address, level.entries * self._mode.entry_size)
+        if not present.all():
+            self._fault(f"no RAM at a level {level.number} table", chains[~present])
+            tables, chains = tables.take(present), chains[present]
+        if len(tables) > MAX_TABLES:
+            message = f"more than {MAX_TABLES} tables of level {level.number}; the rest is left out"
+            self._fault(message, chains[MAX_TABLES : MAX_TABLES + 1])
+            tables = tables.take(slice(MAX_TABLES))
+        return tables
+
+    def _level(self, level: Level, tables: _Tables) -> tuple[_Tables, U64]:
+        """Take the pages of one level; return the tables below and where each comes from."""
+        entries = self._read(tables, level)
+        mine, index = np.nonzero(entries & entries.dtype.type(PRESENT))
+        present = entries[mine, index]
+        page_size = np.uint64(level.page_size)
+        virtual = tables.virtual[mine] + index.astype(np.uint64) * page_size
+        address = tables.address[mine] + (index * self._mode.entry_size).astype(np.uint64)
+        found = _Entries(present, address, virtual, tables, mine)
+        if level.page is None:
+            pages, below = None, found
+        elif level.table is None:
+            pages, below = found, None
+        else:
+            large = (present & present.dtype.type(LARGE)) != 0
+            pages, below = found.take(large), found.take(~large)
+        if pages is not None and level.page is not None and len(pages.entry):
+            self._pages.append(self._map_pages(level, level.page, pages))
+        if below is None or level.table is None:
+            return tables.take(slice(0)), np.empty((0, 1), np.uint64)
+        return self._refer(level, level.table, below)
+
+    def _read(self, tables: _Tables, level: Level) -> npt.NDArray[np.unsignedinteger]:
+        """Copy the tables, one a row; neighbours in physical memory with one read."""
+        size = self._mode.entry_size
+        rows = np.empty((len(tables), level.entries), dtype=f"<u{size}")
+        length = level.entries * size
+        breaks = np.flatnonzero(tables.address[1:] - tables.address[:-1] != length) + 1
+        borders = [0, *breaks.tolist(), len(tables)]
+        for first, last in pairwise(borders):
+            count = (last - first) * level.entries
+            address = int(tables.address[first])
+            rows[first:last].reshape(-1)[:] = self._ram.array(address, rows.dtype, count)
+        return rows
+
+    def _map_pages(self, level: Level, form: EntryFormat, found: _Entries) -> npt.NDArray[np.void]:
+        found = self._well_formed(level, form, found)
+        entry = found.entry
+        pages = np.empty(len(entry), dtype=MAPPING)
+        pages["virtual"] = self._sign_extended(found.virtual)
+        pages["physical"] = _address(entry, form)
+        pages["size"] = level.page_size
+        pages["level"] = level.number
+        pages["entry"] = entry
+        pages["entry_address"] = found.address
+        pages["writable"], pages["user"], pages["executable"] = self._rights(level, found)
+        pages["global_"] = _has(entry, GLOBAL) if self._global else False
+        return pages
+
+    def _refer(self, level: Level, form: EntryFormat, found: _Entries) -> tuple[_Tables, U64]:
+        found = self._well_formed(level, form, found)
+        below = _address(found.entry, form)
+        tables = _Tables(below, found.virtual, *self._rights(level, found))
+        return tables, np.stack([found.address, below], axis=1)
+
+    def _well_formed(self, level: Level, form: EntryFormat, found: _Entries) -> _Entries:
+        """Leave entries with reserved bits out: touching what they map is a page fault."""
+        if not form.reserved:
+            return found
+        bad = _has(found.entry, form.reserved)
+        if not bad.any():
+            return found
+        message = f"reserved bits set in a level {level.number} entry"
+        self._fault(message, found.address[bad][:, None])
+        return found.take(~bad)
+
+    def _rights(self, level: Level, found: _Entries) -> tuple[Flags, Flags, Flags]:
+        """Return whether this level and all above grant writing, user access, execution."""
+        above, of = found.tables, found.table
+        writable, user, executable = above.writable[of], above.user[of], above.executable[of]
+        if level.rights:
+            writable &= _has(found.entry, WRITABLE)
+            user &= _has(found.entry, USER)
+            if self._mode.no_execute:
+                executable &= ~_has(found.entry, NO_EXECUTE)
+        return writable, user, executable
+
+    def _sign_extended(self, virtual: U64) -> U64:
+        width = self._mode.address_bits
+        if width == 32:
+            return virtual
+        upper = virtual >= np.uint64(1 << (width - 1))
+        return np.where(upper, virtual | np.uint64((1 << 64) - (1 << width)), virtual)
+
+    def _mappings(self) -> npt.NDArray[np.void]:
+        if not self._pages:
+            return np.empty(0, dtype=MAPPING)
+        if len(self._pages) == 1:
+            return self._pages[0]
+        together = np.concatenate(self._pages)
+        return together[np.argsort(together["virtual"], kind="stable")]
+
+    def _fault(self, message: str, chains: U64) -> None:
+        rows = [tuple(int(address) for address in row) for row in chains]
+        self._faults += list_faults(STRUCTURE, message, rows, physical=True)
+
+
+@dataclass
+class _Entries:
+    """Present entries of one level: raw values, physical addresses, what they translate."""
+
+    entry: npt.NDArray[np.unsignedinteger]
+    address: U64
+    virtual: U64
+    tables: _Tables
+    table: npt.NDArray[np.intp]
+    """Index into ``tables`` of the table that each lies in."""
+
+    def take(self, keep: Flags) -> _Entries:
+        """Return only some of them."""
+        kept = self.entry[keep], self.address[keep], self.virtual[keep]
+        return _Entries(*kept, self.tables, self.table[keep])
+
+
+def _has(entry: npt.NDArray[np.unsignedinteger], mask: int) -> Flags:
+    flags: Flags = (entry & entry.dtype.type(mask & (1 << entry.itemsize * 8) - 1)) != 0
+    return flags
+
+
+def _address(entry: npt.NDArray[np.unsignedinteger], form: EntryFormat) -> U64:
+    address = (entry & entry.dtype.type(form.address)).astype(np.uint64)
+    if form.high:
+        address |= (entry & entry.dtype.type(form.high)).astype(np.uint64) << np.uint64(
+            form.high_shift
+        )
+    return address
