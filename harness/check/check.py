@@ -65,5 +65,10 @@ def _check_faults(state: MemoryState) -> tuple[Violation, ...]:
         chain = " -> ".join(f"0x{address:x}" for address in fault.chain)
         message = f"{fault.structure}: {fault.message}" + (f" (by way of {chain})" if chain else "")
         culprit = fault.chain[-1] if fault.chain else None
-        findings.add(fault.structure.replace(" ", "-"), message, ("V5",), culprit, fault.physical)
+        findings.add(_kind(fault), message, ("V5",), culprit, fault.physical)
     return findings.result()
+
+
+def _kind(fault: DecodeFault) -> str:
+    """Return the structure's name without the part of it: "buddy, zone 1, order 3" is "buddy"."""
+    return fault.structure.partition(",")[0].replace(" ", "-")
