@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from harness.image.build import build
+from harness.image.build import build, build_directory
 from harness.image.description import Description, bundled_description, load_description
 from harness.image.elf import load_kernel
 from harness.image.kernel_image import KernelImage
@@ -176,9 +176,12 @@ def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
             raise click.UsageError(f"--build has no effect: {path} is a built kernel")
         return load_kernel(path, Description.none())
     if path is None:
-        return build(bundled_description(), variables)
-    file = path / "harness.toml" if path.is_dir() else path
-    return build(load_description(file), variables)
+        description = bundled_description()
+    else:
+        description = load_description(path / "harness.toml" if path.is_dir() else path)
+    if not build_directory(description, variables).exists():
+        click.echo(f"harness: building the {description.name} kernel", err=True)
+    return build(description, variables)
 
 
 def _variables(

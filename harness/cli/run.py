@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
@@ -16,6 +15,7 @@ from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD, EXIT_INTERRUPTED
 from harness.cli.files import write_atomically
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
+from harness.cli.progress import shown_progress
 from harness.machine.spec import MachineSpec
 from harness.report.run_table import finding_text, run_table
 
@@ -64,23 +64,13 @@ def _verify(
 ) -> tuple[list[Verdict | None], bool]:
     """Return a verdict for each machine, None where Ctrl-C came first, and whether it came."""
     verdicts: list[Verdict | None] = [None] * len(machines)
-    progress = Progress(
-        TextColumn("booting"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=quiet or not sys.stderr.isatty(),
-    )
     try:
-        with progress:
-            task = progress.add_task("", total=len(machines))
+        with shown_progress("booting", len(machines), quiet) as progress:
             for index, verdict in verify_all(machines, jobs):
                 verdicts[index] = verdict
-                progress.advance(task)
                 if verdict.verdict == "finding" and not quiet:
-                    progress.console.print(finding_text(verdict), highlight=False, markup=False)
+                    progress.say(finding_text(verdict))
+                progress.advance()
     except KeyboardInterrupt:
         return verdicts, True
     return verdicts, False
