@@ -29,6 +29,8 @@ menuentry "kernel" {
 """For a kernel that brings none."""
 
 TOOLS = {"grub-mkrescue": "grub-common grub-pc-bin", "xorriso": "xorriso", "mformat": "mtools"}
+KEPT_IMAGES = 32
+"""Each takes about 5 MiB."""
 MKRESCUE_TIMEOUT = 60.0
 """Seconds; it takes less than one."""
 
@@ -51,7 +53,16 @@ def build_iso(spec: MachineSpec) -> Path:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             made = _make(spec, configuration, Path(folder))
             made.replace(path)  # in one step: another process never sees half of it
+        _prune(path.parent)
+    path.touch()  # used last
     return path
+
+
+def _prune(folder: Path) -> None:
+    """Keep the images that were used last."""
+    images = sorted(folder.glob("*.iso"), key=lambda image: image.stat().st_mtime, reverse=True)
+    for image in images[KEPT_IMAGES:]:
+        image.unlink(missing_ok=True)
 
 
 def grub_configuration(spec: MachineSpec) -> str:
