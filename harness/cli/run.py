@@ -19,7 +19,7 @@ from harness.cli.progress import shown_progress
 from harness.machine.spec import MachineSpec
 from harness.report.run_table import finding_text, run_table
 
-_WIDE = 200  # columns of a table that does not go to a terminal
+_WIDE = 400  # columns of a table that does not go to a terminal: nothing is folded
 
 
 @click.command()

@@ -20,12 +20,13 @@ _MOST_VIOLATIONS = 10
 def run_table(verdicts: Iterable[Verdict]) -> Table:
     """Return one row a machine."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("map", overflow="ellipsis", no_wrap=True, max_width=36)
-    for heading in ("size", "path", "verdict"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("time", "usable", "free", "largest"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("frames lost, to whom", overflow="ellipsis", no_wrap=True)
+    # Only these two give way on a narrow terminal.
+    table.add_column("map", overflow="fold")
+    for heading, width in (("size", 5), ("path", 9), ("verdict", 7)):
+        table.add_column(heading, min_width=width, no_wrap=True)
+    for heading, width in (("time", 7), ("usable", 10), ("free", 10), ("largest", 9)):
+        table.add_column(heading, justify="right", min_width=width, no_wrap=True)
+    table.add_column("frames lost, to whom", overflow="fold")
     for verdict in verdicts:
         table.add_row(*_cells(verdict))
     return table
