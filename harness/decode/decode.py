@@ -36,10 +36,12 @@ def decode(
 ) -> MemoryState:
     """Decode a paused guest's memory manager; nothing in the result depends on the guest any more.
 
-    At other moments than ``ready`` there are only the page tables and the bitmaps: the rest has
-    not come into being. What guest memory contradicts becomes a :class:`DecodeFault` of the
-    structure, or of the state when nothing of it could be decoded. Raise ``ExpressionError`` or
-    ``UnknownName`` when the description does not fit the kernel.
+    At other moments than ``ready`` there are only the page tables, the bitmaps, and the records
+    that were taken before there was a frame allocator: the rest has not come into being.
+
+    What guest memory contradicts becomes a :class:`DecodeFault` of the structure, or of the state
+    when nothing of it could be decoded. Raise ``ExpressionError`` or ``UnknownName`` when the
+    description does not fit the kernel.
     """
     tables = decode_page_tables(ram, registers)
     space = AddressSpace(ram, tables)
@@ -53,7 +55,11 @@ def decode(
 
     bitmaps = each(description.bitmaps, lambda d: decode_bitmap(context, d, moment))
     if moment != READY:
-        return MemoryState(moment, registers, tables, bitmaps, faults=tuple(faults))
+        reserved = (d for d in description.metadata if d.reserved)
+        metadata = each(reserved, lambda d: decode_metadata(context, d))
+        return MemoryState(
+            moment, registers, tables, bitmaps, metadata=metadata, faults=tuple(faults)
+        )
     frames, frame_table = _frame_table(context, faults)
     return MemoryState(
         moment=moment,
