@@ -8,7 +8,7 @@ There are no calls and no assignments: looking changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -89,6 +89,12 @@ def _type_names(kernel: KernelImage) -> frozenset[str]:
     return frozenset(n for n in names if kernel.types.lookup(n).kind is Kind.TYPEDEF)
 
 
+@lru_cache(maxsize=256)
+def _members(type_: CType) -> dict[str, Member]:
+    """Return the members of a structure by name."""
+    return {member.name: member for member in type_.fields()}
+
+
 class _Run:
     """One evaluation of one expression."""
 
@@ -109,21 +115,23 @@ class _Run:
 
     def _value(self, node: Any) -> Value:
         """Return what a node names or is worth."""
-        visit = getattr(self, f"_visit_{type(node).__name__.lower()}", None)
+        visit = _VISITORS.get(type(node))
         if visit is None:
             raise self._error(node, f"{type(node).__name__} is not supported")
         try:
-            result: Value = visit(node)
+            result: Value = visit(self, node)
         except (UnknownName, ArithmeticFault) as error:
             raise self._error(node, str(error)) from None
         return result
 
     def _load(self, node: Any) -> Value:
         """Return a node's value as a number; arrays and structures become their address."""
-        value = self._value(node)
-        plain = value.type.stripped
+        return self._loaded(node, self._value(node))
+
+    def _loaded(self, node: Any, value: Value) -> Value:
         if value.number is not None:
             return value
+        plain = value.type.stripped
         if plain.kind in _AGGREGATES or plain.kind in (Kind.FUNCTION, Kind.VOID, Kind.DECLARED):
             return self._decay(node, value)
         if value.address is None:
@@ -165,11 +173,8 @@ class _Run:
             return self._constant(self._scope.running[name])
         structure = self._scope.structure
         if structure is not None:
-            try:
-                member = structure.type.stripped.member(name)
-            except UnknownName:
-                pass
-            else:
+            member = _members(structure.type.stripped).get(name)
+            if member is not None:
                 return self._member(structure, member)
         return self._global(node, name)
 
@@ -185,7 +190,7 @@ class _Run:
                 return Value(UNSIGNED, self._symbols[name])
         structure = self._scope.structure
         near = list(self._scope.running)
-        near += [member.name for member in structure.type.stripped.fields()] if structure else []
+        near += _members(structure.type.stripped) if structure else []
         hint = nearest(name, near) or self._types.nearest(name) or nearest(name, self._symbols)
         raise self._error(node, f"no {name!r}" + (f"; nearest: {hint}" if hint else ""))
 
@@ -220,7 +225,10 @@ class _Run:
         return self._member(structure, plain.member(node.field.name))
 
     def _pointee(self, node: Any) -> Value:
-        pointer = self._load(node)
+        return self._pointed(node, self._load(node))
+
+    def _pointed(self, node: Any, pointer: Value) -> Value:
+        """Return what a pointer points to, or an array's first element."""
         plain = pointer.type.stripped
         if plain.kind is not Kind.POINTER:
             raise self._error(node, f"a {pointer.type} is no pointer")
@@ -237,7 +245,7 @@ class _Run:
             rows = base.rows[:, index]
             aggregate = plain.target.stripped.kind in _AGGREGATES
             return Value(plain.target, None if aggregate else rows, rows=rows)
-        pointed = self._pointee(node.name)
+        pointed = self._pointed(node.name, self._loaded(node.name, base))
         if isinstance(index, np.ndarray) or pointed.address is None:
             raise self._error(node, "a column of indices cannot be followed")
         address = pointed.address + int(index) * pointed.type.size
@@ -336,5 +344,16 @@ class _Run:
             arithmetic.common(yes.type, no.type), np.where(chosen != 0, yes.number, no.number)
         )
 
+
+_VISITORS: dict[type, Callable[[_Run, Any], Value]] = {
+    c_ast.Constant: _Run._visit_constant,
+    c_ast.ID: _Run._visit_id,
+    c_ast.StructRef: _Run._visit_structref,
+    c_ast.ArrayRef: _Run._visit_arrayref,
+    c_ast.UnaryOp: _Run._visit_unaryop,
+    c_ast.BinaryOp: _Run._visit_binaryop,
+    c_ast.TernaryOp: _Run._visit_ternaryop,
+    c_ast.Cast: _Run._visit_cast,
+}
 
 __all__ = ["Evaluator", "ExpressionError", "NotReadable", "Scope", "Value"]
