@@ -67,8 +67,8 @@ class Console:
         while self.spawn.expect_list(self._patterns, timeout=0) == 0:
             yield str(self.spawn.before)
         if len(self.spawn.buffer) > LINE_LIMIT:
-            line, self.spawn.buffer = self.spawn.buffer, ""
-            yield line
+            self.spawn.expect_list(self._anything, timeout=0)
+            yield str(self.spawn.after)
 
     def send(self, text: str) -> None:
         """Type ``text``; a line ends with a carriage return."""
