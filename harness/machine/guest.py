@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
 from harness.machine.watch import Match, Watch
 from harness.maps.memory_map import MemoryMap
+from harness.ram.gdb_stub import GdbStub
 from harness.ram.live import LiveRam
 
 BOOT_TIMEOUT = 10.0
@@ -129,6 +131,10 @@ class Guest:
             self._require(self._run(timeout, lambda line: None, breakpoints=True))
             stub.wait_for_stop()
             stub.remove_breakpoint(address)
+
+    def debugger(self) -> AbstractContextManager[GdbStub]:
+        """Attach to QEMU's GDB stub; the guest is paused, and stays as it is at the end."""
+        return self._vm.debugger()
 
     def _run(self, timeout: float, match: Match | None, breakpoints: bool = False) -> Ending:
         """Follow the guest; once it has ended it stays so."""
