@@ -270,4 +270,5 @@ def test_more_regions_than_the_table_holds_cost_ram_but_no_reservation(
         pieces = 5000 + 2
         assert f"{pieces - listed} usable regions dropped" in session.boot_log
         broken = {p for violation in session.inspect().violations for p in violation.properties}
-        assert broken <= {"V3"}
+        # Dropped RAM is lost, uncounted and unmapped; nothing else may be wrong.
+        assert broken <= {"V3", "V6", "V7"}
