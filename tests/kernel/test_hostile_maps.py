@@ -1,0 +1,80 @@
+"""Random maps that no firmware would dare to give: sound, or rightly refused."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.check.inspect import inspect_guest, model_of
+from harness.check.refusal import reason_to_refuse
+from harness.image.kernel_image import KernelImage
+from harness.machine.ending import EndingKind
+from harness.machine.pool import Pool
+from harness.machine.shape import BootInformationShape
+from harness.machine.spec import MachineSpec
+from harness.maps.memory_map import MemoryMap
+from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, Region
+from tests.kernel.session import MIB, PAGE, Session
+from tests.kernel.test_firmware_map import frames_of, told_regions, usable_frames
+
+SIZES = [16 * MIB, 17 * MIB, 32 * MIB, 64 * MIB]
+BORDERS = [
+    *(0, PAGE, 0x9F000, 0xA0000, 0xF0000, MIB, MIB + 0x20000),
+    *(4 * MIB, 8 * MIB, 15 * MIB, 16 * MIB, 17 * MIB, 20 * MIB, 32 * MIB, 64 * MIB, 80 * MIB),
+    *(FOUR_GIB - 16 * MIB, FOUR_GIB, FOUR_GIB + MIB, ADDRESS_SPACE),
+]
+NEAR = [0, 0, 0, 1, -1, 4, PAGE // 2, -PAGE // 2, PAGE - 1, PAGE, PAGE + 1, -PAGE, 3 * PAGE]
+TYPES = [1, 1, 1, 1, 2, 2, 3, 4, 5, 0, 7, 12, 0x101, 0x80000001, 0xFFFFFFFF]
+
+points = st.builds(
+    lambda border, near, pages: max(border + near + pages * PAGE, 0),
+    st.sampled_from(BORDERS),
+    st.sampled_from(NEAR),
+    st.just(0) | st.integers(0, 1000),
+)
+
+
+@st.composite
+def regions(draw: st.DrawFn) -> Region:
+    """Draw an entry between two interesting addresses, in either order: it may wrap."""
+    base, end = draw(points) % ADDRESS_SPACE, draw(points) % ADDRESS_SPACE
+    length = draw(st.sampled_from([(end - base) % ADDRESS_SPACE, abs(end - base), 0, PAGE]))
+    return Region(base, length, draw(st.sampled_from(TYPES)))
+
+
+@st.composite
+def hostile_maps(draw: st.DrawFn, memory: int) -> MemoryMap:
+    """Draw entries; mostly there is also a plain PC's map somewhere among them."""
+    entries = draw(st.lists(regions(), min_size=1, max_size=24))
+    if draw(st.integers(0, 3)):
+        at = draw(st.integers(0, len(entries)))
+        entries[at:at] = MemoryMap.pc(memory).entries
+    return MemoryMap(tuple(entries))
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> tuple[int, MemoryMap, BootInformationShape]:
+    memory = draw(st.sampled_from(SIZES))
+    sizes = draw(st.lists(st.sampled_from([20, 24, 21, 40]), min_size=1, max_size=3))
+    return memory, draw(hostile_maps(memory)), BootInformationShape(entry_sizes=tuple(sizes))
+
+
+@settings(max_examples=150, derandomize=True, deadline=None, database=None,
+          suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])  # fmt: skip
+@given(drawn=specs())
+def test_any_map_is_managed_soundly_or_rightly_refused(
+    kernel: KernelImage, pool: Pool, drawn: tuple[int, MemoryMap, BootInformationShape]
+) -> None:
+    memory, memory_map, shape = drawn
+    with pool.boot(MachineSpec(kernel, memory, map=memory_map, shape=shape)) as guest:
+        assert guest.memory_map.entries == memory_map.entries
+        ending = guest.run_until_ready()
+        if ending.kind is EndingKind.REFUSED:
+            assert reason_to_refuse(model_of(guest), kernel) is not None, str(ending)
+            return
+        assert ending.kind is EndingKind.READY, str(ending)
+        told = told_regions(Session(guest))
+        usable = frames_of(range(start, end) for start, end, name in told if name == "usable")
+        assert usable == usable_frames(memory_map, guest.ram.ranges)
+        guest.pause()
+        assert inspect_guest(guest).violations == ()
