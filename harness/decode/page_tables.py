@@ -32,8 +32,8 @@ from harness.decode.ram_map import RamMap
 from harness.decode.state import MAPPING, ControlRegisters, DecodeFault, PageTables
 from harness.ram.protocol import Ram
 
-MAX_TABLES = 8192
-"""Tables read of one level: 16 GiB of 4 KiB pages; 32-bit and PAE paging cannot have as many."""
+MAX_TABLES = 4096
+"""Tables read of one level: 8 GiB of 4 KiB pages; 32-bit and PAE paging cannot have as many."""
 
 STRUCTURE = "page tables"
 
