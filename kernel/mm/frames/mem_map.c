@@ -7,12 +7,12 @@
 struct page *mem_map;
 pfn_t mem_map_frames;
 
-static enum zone_id zone_of(pfn_t frame)
-{
-    if (frame < PHYS_TO_PFN(DMA_LIMIT))
-        return ZONE_DMA;
-    return frame < PHYS_TO_PFN(DIRECT_MAP_SIZE) ? ZONE_NORMAL : ZONE_HIGH;
-}
+/* The first frame behind each zone; the next one begins there. */
+static const pfn_t zone_ends[ZONE_COUNT] = {
+    [ZONE_DMA] = PHYS_TO_PFN(DMA_LIMIT),
+    [ZONE_NORMAL] = PHYS_TO_PFN(DIRECT_MAP_SIZE),
+    [ZONE_HIGH] = PHYS_TO_PFN(ADDRESS_LIMIT),
+};
 
 /* At most 16 MiB: 2^20 frames of 16 bytes. Holes have descriptors too, reserved for ever. */
 void mem_map_reserve(void)
@@ -25,11 +25,21 @@ void mem_map_reserve(void)
                (unsigned)(pages * (PAGE_SIZE / 1024)));
 }
 
+static void reserve_frames(pfn_t start, pfn_t end, enum zone_id zone)
+{
+    for (pfn_t frame = start; frame < end; frame++)
+        mem_map[frame] =
+            (struct page){.count = 1, .flags = PAGE_RESERVED, .order = ORDER_NONE, .zone = zone};
+}
+
 void mem_map_init(void)
 {
-    for (pfn_t frame = 0; frame < mem_map_frames; frame++)
-        mem_map[frame] = (struct page){
-            .count = 1, .flags = PAGE_RESERVED, .order = ORDER_NONE, .zone = zone_of(frame)};
+    pfn_t start = 0;
+    for (enum zone_id zone = ZONE_DMA; zone < ZONE_COUNT; zone++) {
+        pfn_t end = zone_ends[zone] < mem_map_frames ? zone_ends[zone] : mem_map_frames;
+        reserve_frames(start, end, zone);
+        start = end;
+    }
 }
 
 void pages_mark(struct page *first, uint32_t frames, enum page_flag use)
