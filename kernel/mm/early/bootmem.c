@@ -14,10 +14,14 @@
 static struct bootmem instance;
 struct bootmem *bootmem;
 
+static uint32_t bitmap_words(void)
+{
+    return (instance.frames + WORD_BITS - 1) / WORD_BITS;
+}
+
 static uint32_t bitmap_pages(void)
 {
-    uint32_t words = (instance.frames + WORD_BITS - 1) / WORD_BITS;
-    return (words * sizeof(uint32_t) + PAGE_SIZE - 1) / PAGE_SIZE;
+    return (bitmap_words() * sizeof(uint32_t) + PAGE_SIZE - 1) / PAGE_SIZE;
 }
 
 static pfn_t bitmap_frame(void)
@@ -49,6 +53,25 @@ static void take_frame(pfn_t frame)
     instance.free--;
 }
 
+/* The bits of start's word that lie in start..end. */
+static uint32_t word_mask(pfn_t start, pfn_t end)
+{
+    uint32_t mask = ~0u << start % WORD_BITS;
+    if (end / WORD_BITS == start / WORD_BITS)
+        mask &= ~(~0u << end % WORD_BITS);
+    return mask;
+}
+
+/* All of them are taken. A word at a time: there are as many frames as there is RAM. */
+static void release_range(pfn_t start, pfn_t end)
+{
+    instance.free += end - start;
+    while (start < end) {
+        instance.bitmap[start / WORD_BITS] &= ~word_mask(start, end);
+        start = (start / WORD_BITS + 1) * WORD_BITS;
+    }
+}
+
 /* Reservations overlap each other and reach beyond RAM. */
 static void reserve_range(pfn_t start, pfn_t end)
 {
@@ -62,10 +85,8 @@ static void release_usable(void)
 {
     for (uint32_t i = 0; i < firmware_map.count; i++) {
         const struct memory_region *region = &firmware_map.regions[i];
-        if (region->type != MEMORY_USABLE)
-            continue;
-        for (pfn_t frame = region->start; frame < region->end; frame++)
-            release_frame(frame);
+        if (region->type == MEMORY_USABLE)
+            release_range(region->start, region->end);
     }
 }
 
@@ -177,17 +198,31 @@ void bootmem_free_page(void *address)
 /* Only now may the bitmap's own frames go: nobody reads it any more. */
 static void free_bitmap(void)
 {
-    pfn_t first = bitmap_frame();
+    struct page *first = pfn_to_page(bitmap_frame());
+    struct frame_run run = {0};
     for (uint32_t i = 0; i < bitmap_pages(); i++)
-        __free_page(pfn_to_page(first + i));
+        __free_page(&first[i], &run);
+    free_frame_run(&run);
+}
+
+/* Bits behind the last frame are 1, so that whole words can be read. */
+static void free_clear_bits(void)
+{
+    struct frame_run run = {0};
+    for (uint32_t word = 0; word < bitmap_words(); word++) {
+        struct page *page = &mem_map[word * WORD_BITS];
+        for (uint32_t clear = ~instance.bitmap[word]; clear; clear >>= 1, page++) {
+            if (clear & 1)
+                __free_page(page, &run);
+        }
+    }
+    free_frame_run(&run);
 }
 
 void bootmem_free_all(void)
 {
-    for (pfn_t frame = 0; frame < alive()->frames; frame++) {
-        if (!frame_taken(frame))
-            __free_page(pfn_to_page(frame));
-    }
+    alive();
+    free_clear_bits();
     bootmem = NULL;
     free_bitmap();
 }

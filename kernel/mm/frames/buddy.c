@@ -136,11 +136,27 @@ void __free_pages_core(struct page *page, unsigned order)
     merge_and_push(page, order);
 }
 
-void __free_page(struct page *page)
+/* The order of the largest block that can begin at `frame` and has at most `frames` frames. */
+static unsigned largest_order(pfn_t frame, uint32_t frames)
 {
-    ASSERT(page->flags == PAGE_RESERVED && page->count == 1);
-    page->count = 0;
-    page->flags = 0;
-    zones[page->zone].managed_frames++;
-    merge_and_push(page, 0);
+    unsigned order = 0;
+    while (order < MAX_ORDER && !(frame & 1u << order) && 2u << order <= frames)
+        order++;
+    return order;
+}
+
+/* No block is in two zones: both borders between them are multiples of the largest. */
+_Static_assert(DMA_LIMIT % (PAGE_SIZE << MAX_ORDER) == 0, "a block may cross the end of DMA");
+_Static_assert(DIRECT_MAP_SIZE % (PAGE_SIZE << MAX_ORDER) == 0,
+               "a block may cross the end of the direct map");
+
+void free_frame_run(struct frame_run *run)
+{
+    while (run->start < run->end) {
+        struct page *page = run->start;
+        unsigned order = largest_order(page_to_pfn(page), run->end - page);
+        zones[page->zone].managed_frames += 1u << order;
+        merge_and_push(page, order);
+        run->start += 1u << order;
+    }
 }

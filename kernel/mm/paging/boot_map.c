@@ -52,10 +52,12 @@ void paging_reach_low_memory(void)
 
 void boot_map_free_tables(void)
 {
+    struct frame_run run = {0};
     for (phys_t chunk = BOOT_MAP_SIZE; chunk < DIRECT_MAP_SIZE; chunk += LARGE_PAGE_SIZE) {
         uint32_t *entry = &boot_page_directory[DIRECTORY_INDEX(KERNEL_BASE + chunk)];
         if (*entry && !(*entry & PTE_LARGE))
-            __free_page(pfn_to_page(PHYS_TO_PFN(*entry)));
+            __free_page(pfn_to_page(PHYS_TO_PFN(*entry)), &run);
         *entry = 0;
     }
+    free_frame_run(&run);
 }
