@@ -30,7 +30,7 @@ def measure(kernel: KernelImage) -> list[Measurement]:
     slope, constant = np.polyfit(frames, ticks, 1)
     residual = ticks - (slope * frames + constant)
     linearity = 1 - float((residual**2).sum() / ((ticks - ticks.mean()) ** 2).sum())
-    details = {
+    details: dict[str, float] = {
         f"{memory // _MIB}M": count for memory, (_, count) in zip(MEMORIES, points, strict=True)
     }
     return [

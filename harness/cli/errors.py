@@ -7,13 +7,12 @@ from harness.image.description import DescriptionError
 from harness.image.elf import ImageError
 from harness.machine.errors import MachineError, SpecError
 from harness.maps.library import UnknownMap
-from harness.maps.parse import MapSyntaxError
+from harness.maps.syntax import MapSyntaxError
 
 EXIT_GOOD = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 _BAD_INPUT = (DescriptionError, ImageError, MapSyntaxError, SpecError, UnknownMap)
 _BAD_ENVIRONMENT = (BuildError, MachineError, OSError)

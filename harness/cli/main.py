@@ -1,56 +1,34 @@
-"""The ``harness`` command."""
+"""Where the ``harness`` command begins and ends, whatever happens in between."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from types import FrameType
 
-import click
-
-from harness.cli.bench import bench
-from harness.cli.boot import boot
-from harness.cli.build import build
-from harness.cli.doctor import doctor
-from harness.cli.errors import EXIT_INTERRUPTED, USER_ERRORS, exit_code
-from harness.cli.inspect import inspect
-from harness.cli.maps import maps
-from harness.cli.run import run
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="mm-harness", prog_name="harness")
-def cli() -> None:
-    """Boot a kernel's memory manager under QEMU, decode it out of guest RAM, and check it.
-
-    \b
-    Examples:
-      harness run                                   the default matrix of machines
-      harness run --map all --memory 64M            every real firmware map, in 64 MiB
-      harness run --map dmesg.txt                   the map in a bug report
-      harness boot --memory 16M                     a kernel's console in this terminal
-      harness inspect --memory 1G --json            what its memory manager believes
-
-    Exit codes: 0 good, 1 findings, 2 usage, 3 environment, 130 interrupted.
-    """
-
-
-for command in (run, boot, inspect, maps, build, doctor, bench):
-    cli.add_command(command)
+INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 
 
 def main() -> None:
-    """Run the command; turn every error a user can meet into a sentence and an exit code."""
+    """Run the command and exit with its code; Ctrl-C at any moment ends in one sentence."""
+    signal.signal(signal.SIGTERM, _leave)
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("harness: interrupted", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+        # Not at the top: loading takes long enough for somebody to press Ctrl-C.
+        from harness.cli.group import run_command
+
+        code = run_command()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("harness: interrupted", file=sys.stderr)
+        code = INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, has gone; that is its right.
-        sys.stderr.close()
-        sys.exit(0)
-    except USER_ERRORS as error:
-        click.echo(f"harness: {error}", err=True)
-        sys.exit(exit_code(error))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End by way of every ``finally``: no machine may outlive us."""
+    sys.exit(128 + number)

@@ -34,7 +34,7 @@ def parse_size(text: str) -> int:
     return int(match[1], 0 if match[1].lower().startswith("0x") else 10) * _UNITS[match[2].upper()]
 
 
-class MemoryType(click.ParamType):
+class MemoryType(click.ParamType[tuple[int | None, ...]]):
     """``16M,64M`` or ``auto``, as a tuple of byte counts; None stands for ``auto``."""
 
     name = "SIZE[,SIZE…]|auto"
@@ -45,7 +45,7 @@ class MemoryType(click.ParamType):
         return tuple(None if part == "auto" else parse_size(part) for part in value.split(","))
 
 
-class FillType(click.ParamType):
+class FillType(click.ParamType[Fill]):
     """``zero``, ``poison`` or ``random[:SEED]``."""
 
     name = "zero|poison|random[:SEED]"
@@ -60,7 +60,7 @@ class FillType(click.ParamType):
             self.fail(f"{value!r} is none of zero, poison, random, random:SEED", param, ctx)
 
 
-class BootType(click.ParamType):
+class BootType(click.ParamType[tuple[BootPath, ...]]):
     """One or more boot paths, separated by commas; ``all`` for every one."""
 
     name = "direct|multiboot|iso|all"

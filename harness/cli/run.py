@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD, EXIT_INTERRUPTED
+from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.files import write_atomically
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
@@ -55,7 +56,7 @@ def run(selection: Selection, jobs: int | None, json_file: Path | None) -> int:
     if json_file is not None:
         _write_json(done, json_file, to_stdout)
     if interrupted:
-        return EXIT_INTERRUPTED
+        raise KeyboardInterrupt
     return EXIT_FINDINGS if any(v.verdict == "finding" for v in done) else EXIT_GOOD
 
 
@@ -65,8 +66,11 @@ def _verify(
     """Return a verdict for each machine, None where Ctrl-C came first, and whether it came."""
     verdicts: list[Verdict | None] = [None] * len(machines)
     try:
-        with shown_progress("booting", len(machines), quiet) as progress:
-            for index, verdict in verify_all(machines, jobs):
+        with (
+            shown_progress("booting", len(machines), quiet) as progress,
+            contextlib.closing(verify_all(machines, jobs)) as results,
+        ):
+            for index, verdict in results:
                 verdicts[index] = verdict
                 if verdict.verdict == "finding" and not quiet:
                     progress.say(finding_text(verdict))

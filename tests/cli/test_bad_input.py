@@ -84,7 +84,7 @@ def test_an_elf_without_a_multiboot_header(
 ) -> None:
     data = kernel.path.read_bytes().replace(struct.pack("<I", 0x1BADB002), b"\0\0\0\0")
     (tmp_path / "plain.elf").write_bytes(data)
-    assert_says(harness, USAGE, "Multiboot header", "run", "--kernel", "plain.elf")
+    assert_says(harness, USAGE, "no Multiboot 1 header", "run", "--kernel", "plain.elf")
 
 
 def test_a_missing_tool(harness: Run, tmp_path: Path, kernel: KernelImage) -> None:
