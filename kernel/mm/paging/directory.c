@@ -18,40 +18,54 @@
 phys_t page_directory_physical;
 uint32_t *page_directory;
 
-static bool frame_within(pfn_t frame, const char *start, const char *end)
-{
-    return frame >= PHYS_TO_PFN(VIRT_TO_PHYS(start)) && frame < PHYS_TO_PFN(VIRT_TO_PHYS(end));
-}
-
-static bool frame_of_image(pfn_t frame)
-{
-    return frame_within(frame, kernel_start, kernel_end);
-}
-
-static bool frame_guards_stack(pfn_t frame)
-{
-    return frame_within(frame, boot_stack_guard_low, boot_stack) ||
-           frame_within(frame, boot_stack_top, boot_stack_guard_high + PAGE_SIZE);
-}
-
-static bool frame_mapped(pfn_t frame)
-{
-    if (frame == 0 || frame_guards_stack(frame))
-        return false;
-    return frame_of_image(frame) || firmware_map_usable(frame);
-}
-
 static uint32_t global_flag(void)
 {
     return cpu_has(CPU_PGE) ? PTE_GLOBAL : 0;
 }
 
-static uint32_t frame_entry(pfn_t frame)
+/* A page table of the direct map, while it is composed. */
+struct chunk {
+    uint32_t *entries;
+    pfn_t first; /* frame of entries[0] */
+};
+
+/* Map those of the frames start..end that are in the chunk; without flags, unmap them. */
+static void paint(const struct chunk *chunk, pfn_t start, pfn_t end, uint32_t flags)
 {
-    bool read_only = frame_within(frame, kernel_text_start, kernel_text_end) ||
-                     frame_within(frame, kernel_rodata_start, kernel_rodata_end);
-    uint32_t writable = read_only ? 0 : PTE_WRITABLE;
-    return PFN_TO_PHYS(frame) | PTE_PRESENT | writable | global_flag();
+    pfn_t chunk_end = chunk->first + CHUNK_FRAMES;
+    pfn_t first = start > chunk->first ? start : chunk->first;
+    pfn_t last = end < chunk_end ? end : chunk_end;
+    for (pfn_t frame = first; frame < last; frame++)
+        chunk->entries[frame - chunk->first] = flags ? PFN_TO_PHYS(frame) | flags : 0;
+}
+
+static void paint_image(const struct chunk *chunk, const char *start, const char *end,
+                        uint32_t flags)
+{
+    paint(chunk, PHYS_TO_PFN(VIRT_TO_PHYS(start)), PHYS_TO_PFN(VIRT_TO_PHYS(end)), flags);
+}
+
+static void paint_usable(const struct chunk *chunk, uint32_t flags)
+{
+    for (uint32_t i = 0; i < firmware_map.count; i++) {
+        const struct memory_region *region = &firmware_map.regions[i];
+        if (region->type == MEMORY_USABLE)
+            paint(chunk, region->start, region->end, flags);
+    }
+}
+
+/* From the general to the particular: what comes later covers what came before. */
+static void paint_chunk(const struct chunk *chunk)
+{
+    uint32_t read_only = PTE_PRESENT | global_flag();
+    uint32_t writable = read_only | PTE_WRITABLE;
+    paint_usable(chunk, writable);
+    paint_image(chunk, kernel_start, kernel_end, writable);
+    paint_image(chunk, kernel_text_start, kernel_text_end, read_only);
+    paint_image(chunk, kernel_rodata_start, kernel_rodata_end, read_only);
+    paint_image(chunk, boot_stack_guard_low, boot_stack, 0);
+    paint_image(chunk, boot_stack_top, boot_stack_guard_high + PAGE_SIZE, 0);
+    paint(chunk, 0, 1, 0);
 }
 
 static bool chunk_meets_image(pfn_t first)
@@ -74,11 +88,7 @@ static uint32_t chunk_by_table(pfn_t first)
     phys_t table = table_alloc();
     if (!table)
         refuse("no memory for the page tables of the direct map");
-    uint32_t *entries = PHYS_TO_VIRT(table);
-    for (uint32_t i = 0; i < CHUNK_FRAMES; i++) {
-        if (frame_mapped(first + i))
-            entries[i] = frame_entry(first + i);
-    }
+    paint_chunk(&(struct chunk){PHYS_TO_VIRT(table), first});
     return table | PTE_PRESENT | PTE_WRITABLE;
 }
 
