@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,12 @@ from harness.decode.context import MAX_FRAMES, Context, Undecodable
 from harness.decode.expression import Evaluator, Scope, Value
 from harness.decode.frame_table import Frames
 from harness.decode.links import (
+    POINTER,
     BadNode,
     Break,
+    Links,
     ListShape,
     PointerReader,
-    ReadPointer,
     follow,
 )
 from harness.decode.state import FRAME_SIZE, DecodeFault, FreeList, FreeLists
@@ -33,9 +35,9 @@ class _Nodes:
     """How pointers become frames."""
 
     shape: ListShape
-    inside: ReadPointer
-    frame: Callable[[int], int]
-    """Frame of the block whose node a pointer leads to; raises ``BadNode``."""
+    links: Links
+    frames: Callable[[list[int]], tuple[npt.NDArray[np.int64], list[Break]]]
+    """Return the frames of the blocks whose nodes pointers lead to, and those that have none."""
 
 
 def decode_free_lists(
@@ -99,23 +101,17 @@ class _Decoder:
     def _follow(self, head: Value) -> tuple[npt.NDArray[np.int64], list[Break]]:
         if self._nodes is None:
             self._nodes = self._make_nodes(head)
-        nodes, read = self._nodes, self._reader.read
+        nodes, reader = self._nodes, self._reader
         if head.address is None:
             raise Undecodable(f"the head of a list is a {head.type} that is not in memory")
         if nodes.shape.style == "circular":
-            end, first = head.address, read(head.address + nodes.shape.next)
+            end, first = head.address, reader.read(head.address + nodes.shape.next)
         else:
-            end, first = 0, read(head.address)
+            end, first = 0, reader.read(head.address)
         limit = MAX_FRAMES if self._frames is None else len(self._frames.rows)
-        chain = follow(nodes.shape, end, first, read, nodes.inside, limit)
-        breaks = list(chain.breaks)
-        found: list[int] = []
-        for node in chain.nodes:
-            try:
-                found.append(nodes.frame(node))
-            except (BadNode, NotReadable) as error:
-                breaks.append(Break(str(error), (node,)))
-        return np.array(found, dtype=np.int64), breaks
+        chain = follow(nodes.shape, end, first, reader, nodes.links, limit)
+        frames, breaks = nodes.frames(chain.nodes)
+        return frames, [*chain.breaks, *breaks]
 
     def _make_nodes(self, head: Value) -> _Nodes:
         """Find out from the types what the pointers point to.
@@ -137,8 +133,9 @@ class _Decoder:
             start, _ = _offset(container, description.link)
             shape = self._shape(0, target)
         if self._frames is None or container is None:
-            return _Nodes(shape, self._reader.read, lambda node: self._block(node - start))
-        return self._table_nodes(self._frames, shape, start)
+            return _Nodes(shape, self._reader, partial(self._blocks, start))
+        links = TableLinks(self._frames, start)
+        return _Nodes(shape, links, links.frames)
 
     def _container(self) -> CType | None:
         if self._description.nodes == "block":
@@ -156,30 +153,62 @@ class _Decoder:
             None if previous is None else offset + link.member(previous).offset,
         )
 
-    def _block(self, virtual: int) -> int:
-        """Return the frame of a free block that begins at a virtual address."""
-        physical = self._context.space.translate(virtual)
-        if physical % FRAME_SIZE:
-            raise BadNode(f"no frame begins at physical 0x{physical:x}")
-        return physical // FRAME_SIZE
+    def _blocks(self, start: int, nodes: list[int]) -> tuple[npt.NDArray[np.int64], list[Break]]:
+        """Return the frames of free blocks, whose nodes lie ``start`` bytes into them."""
+        virtual = np.array(nodes, dtype=np.uint64) - np.uint64(start)
+        physical = self._context.space.translate_all(virtual)
+        good = (physical >= 0) & (physical % FRAME_SIZE == 0)
+        message = "no frame begins at what the list calls a free block"
+        bad = [Break(message, (nodes[at],)) for at in np.flatnonzero(~good)]
+        return physical[good] // FRAME_SIZE, bad
 
-    def _table_nodes(self, frames: Frames, shape: ListShape, start: int) -> _Nodes:
-        """Read links out of the copy of the frame table."""
-        size, base = frames.type.size, frames.virtual + start
-        end = base + size * len(frames.rows)
-        if size % 4:
-            return _Nodes(shape, self._reader.read, lambda node: (node - base) // size)
-        words = frames.rows.view("<u4").data
-        shift = frames.virtual
-        offsets = {shape.next, shape.next if shape.previous is None else shape.previous}
 
-        def inside(address: int) -> int:
-            offset = (address - base) % size
-            if not base <= address < end or offset not in offsets:
-                raise BadNode(f"0x{address:x} is not in an element of the frame table")
-            return words[(address - shift) >> 2]
+class TableLinks:
+    """Links in the elements of the frame table, read from its copy.
 
-        return _Nodes(shape, inside, lambda node: frames.first_frame + (node - base) // size)
+    A node is where pointers point: ``start`` bytes into an element.
+    """
+
+    def __init__(self, frames: Frames, start: int) -> None:
+        self._table, self._first_frame = frames.virtual, frames.first_frame
+        self._size = frames.type.size
+        self._base = frames.virtual + start
+        self._end = self._base + self._size * len(frames.rows)
+        self._bytes = frames.rows.view(np.uint8)
+        whole = len(self._bytes) // POINTER * POINTER
+        self._words = self._bytes[:whole].view("<u4").data
+
+    def reader(self, offset: int) -> Callable[[int], int]:
+        """Return what reads one pointer of a node, or raises :class:`BadNode`."""
+        base, end, size, shift = self._base, self._end, self._size, offset - self._table
+        if size % POINTER or (base + shift) % POINTER:  # a packed structure
+            return partial(self._unaligned, offset)
+        words = self._words
+
+        def read(node: int) -> int:
+            if not base <= node < end or (node - base) % size:
+                raise BadNode(f"0x{node:x} is not in an element of the frame table")
+            pointer: int = words[node + shift >> 2]
+            return pointer
+
+        return read
+
+    def _unaligned(self, offset: int, node: int) -> int:
+        if not self._base <= node < self._end or (node - self._base) % self._size:
+            raise BadNode(f"0x{node:x} is not in an element of the frame table")
+        return int(self.read_all([node], offset)[0])
+
+    def read_all(self, nodes: list[int], offset: int) -> npt.NDArray[np.int64]:
+        """Return the pointers of nodes that have been read before."""
+        position = np.array(nodes, dtype=np.int64) + (offset - self._table)
+        bytes_ = self._bytes[position[:, None] + np.arange(POINTER)]
+        pointers: npt.NDArray[np.int64] = bytes_.view("<u4").reshape(-1).astype(np.int64)
+        return pointers
+
+    def frames(self, nodes: list[int]) -> tuple[npt.NDArray[np.int64], list[Break]]:
+        """Return the frame that each node's element is about."""
+        index = (np.array(nodes, dtype=np.int64) - self._base) // self._size
+        return index + self._first_frame, []
 
 
 def _offset(type_: CType, path: str | None) -> tuple[int, CType]:

@@ -53,10 +53,9 @@ def _areas(context: Context, description: Description, link: CType) -> Chain:
         members.member(description.next).offset,
         None if previous is None else members.member(previous).offset,
     )
-    read = PointerReader(context.space).read
+    links = PointerReader(context.space)
     try:
-        first = read(head + shape.next)
-        return follow(shape, head, first, read, read, MAX_AREAS)
+        return follow(shape, head, links.read(head + shape.next), links, links, MAX_AREAS)
     except BadNode as error:
         raise Undecodable(str(error), head) from None
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from harness.decode.address_space import AddressSpace, NotReadable
 
 Style = Literal["circular", "null"]
 
 CHUNK = 64 << 10
+PAGE = 4096
 POINTER = 4
 
 
@@ -49,43 +53,50 @@ class BadNode(Exception):
     """A pointer that leads to no node."""
 
 
-ReadPointer = Callable[[int], int]
-"""Return the pointer at a virtual address; raise ``NotReadable`` or :class:`BadNode`."""
+class Links(Protocol):
+    """Reads pointers in nodes; raises ``NotReadable`` or :class:`BadNode` where there is none."""
+
+    def reader(self, offset: int) -> Callable[[int], int]:
+        """Return what reads the pointer ``offset`` bytes from a node's virtual address."""
+        ...
+
+    def read_all(self, nodes: list[int], offset: int) -> npt.NDArray[np.int64]:
+        """Return the pointers of many nodes."""
+        ...
 
 
 def follow(
-    shape: ListShape, head: int, first: int, read: ReadPointer, inside: ReadPointer, limit: int
+    shape: ListShape, head: int, first: int, outside: Links, inside: Links, limit: int
 ) -> Chain:
     """Follow a list of at most ``limit`` nodes.
 
     ``head`` is the address of the circular list's head, where it ends (0 for a list that ends
-    with NULL), ``first`` the pointer in it. ``inside`` reads a pointer in a node and raises
-    when that is no node; ``read`` reads the head.
+    with NULL), ``first`` the pointer in it. ``inside`` reads pointers in nodes and raises
+    when one is no node; ``outside`` reads the head.
     """
-    nodes: list[int] = []
-    seen: set[int] = set()
+    seen: dict[int, None] = {}
     broken: Break | None = None
-    node, after = first, shape.next
+    node, read = first, inside.reader(shape.next)
     while node != head:
         reason = None
         if node in seen:
             reason = "leads back into itself"
-        elif len(nodes) == limit:
+        elif len(seen) == limit:
             reason = f"has more than {limit} nodes"
         else:
             try:
-                following = inside(node + after)
+                following = read(node)
             except (BadNode, NotReadable) as error:
                 reason = f"leads to no node: {error}"
         if reason is not None:
-            broken = Break(f"the list {reason}", (*(nodes[-3:] or [head]), node))
+            broken = Break(f"the list {reason}", (*(list(seen)[-3:] or [head]), node))
             break
-        seen.add(node)
-        nodes.append(node)
+        seen[node] = None
         node = following
+    nodes = list(seen)
     breaks = [] if broken is None else [broken]
     if shape.previous is not None:
-        breaks += _check_back(shape, head, nodes, read, inside, whole=broken is None)
+        breaks += _check_back(shape, head, nodes, outside, inside, whole=broken is None)
     return Chain(nodes, tuple(breaks))
 
 
@@ -93,22 +104,25 @@ def _check_back(
     shape: ListShape,
     head: int,
     nodes: list[int],
-    read: ReadPointer,
-    inside: ReadPointer,
+    outside: Links,
+    inside: Links,
     whole: bool,
 ) -> list[Break]:
     """Compare each back pointer with the node that led there; say where the first one differs."""
     assert shape.previous is not None
-    before = head
+    expected = [head, *nodes]
     try:
-        for node in nodes:
-            if (found := inside(node + shape.previous)) != before:
-                return [_back(before, node, found)]
-            before = node
-        if whole and shape.style == "circular" and (found := read(head + shape.previous)) != before:
-            return [_back(before, head, found)]
+        found = inside.read_all(nodes, shape.previous)
+        different = np.flatnonzero(found != np.array(expected[:-1], dtype=np.int64))
+        if len(different):
+            at = int(different[0])
+            return [_back(expected[at], nodes[at], int(found[at]))]
+        if whole and shape.style == "circular":
+            last = outside.reader(shape.previous)(head)
+            if last != expected[-1]:
+                return [_back(expected[-1], head, last)]
     except (BadNode, NotReadable) as error:
-        return [Break(f"the back pointer cannot be read: {error}", (before, node))]
+        return [Break(f"a back pointer cannot be read: {error}", (head,))]
     return []
 
 
@@ -127,6 +141,10 @@ class PointerReader:
         self._space = space
         self._chunks: dict[int, tuple[int, int, memoryview]] = {}
 
+    def reader(self, offset: int) -> Callable[[int], int]:
+        """Return what reads the pointer ``offset`` bytes from a node's virtual address."""
+        return lambda node: self.read(node + offset)
+
     def read(self, virtual: int) -> int:
         """Return the 4 byte pointer; raise :class:`BadNode` or ``NotReadable``."""
         chunk = self._chunks.get(virtual // CHUNK)
@@ -135,15 +153,23 @@ class PointerReader:
                 raise BadNode(f"0x{virtual:x} is no multiple of {POINTER}")
             chunk = self._look(virtual)
             self._chunks[virtual // CHUNK] = chunk
-        offset = virtual - chunk[0]
-        if offset % POINTER:
+        position = virtual - chunk[0]
+        if position % POINTER:
             raise BadNode(f"0x{virtual:x} is no multiple of {POINTER}")
-        pointer: int = chunk[2][offset // POINTER]
+        pointer: int = chunk[2][position // POINTER]
         return pointer
 
+    def read_all(self, nodes: list[int], offset: int) -> npt.NDArray[np.int64]:
+        """Return the pointers of many nodes."""
+        return np.array([self.read(node + offset) for node in nodes], dtype=np.int64)
+
     def _look(self, virtual: int) -> tuple[int, int, memoryview]:
-        """Return start, end and words of the part of a chunk that is contiguous in RAM."""
-        page = virtual & ~0xFFF
+        """Return start, end and words of a part of the chunk that is contiguous in RAM."""
+        page = virtual & ~(PAGE - 1)
         size = min(self._space.stretch(page)[1], CHUNK - page % CHUNK)
-        words = self._space.array(page, "<u4", size // POINTER)
+        try:
+            words = self._space.array(page, "<u4", size // POINTER)
+        except NotReadable:  # What is mapped may go on where RAM ends.
+            size = PAGE
+            words = self._space.array(page, "<u4", size // POINTER)
         return page, page + size, words.data

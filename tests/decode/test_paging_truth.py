@@ -54,7 +54,9 @@ FLAGS = list(product((False, True), repeat=2))
 
 @pytest.mark.parametrize("upper", FLAGS)
 @pytest.mark.parametrize("lower", FLAGS)
-def test_rights_are_those_of_both_levels(upper: tuple[bool, bool], lower: tuple[bool, bool]) -> None:
+def test_rights_are_those_of_both_levels(
+    upper: tuple[bool, bool], lower: tuple[bool, bool]
+) -> None:
     """SDM 4.6.1: R/W and U/S count only when they are 1 in every entry of the walk."""
     memory = two_levels(
         small(frame=TABLE >> 12, writable=upper[0], user=upper[1]),
@@ -69,9 +71,7 @@ def test_rights_are_those_of_both_levels(upper: tuple[bool, bool], lower: tuple[
 
 @pytest.mark.parametrize(("upper", "lower"), [(False, True), (True, False), (False, False)])
 def test_both_levels_must_be_present(upper: bool, lower: bool) -> None:
-    memory = two_levels(
-        small(frame=TABLE >> 12, present=upper), small(frame=0x77, present=lower)
-    )
+    memory = two_levels(small(frame=TABLE >> 12, present=upper), small(frame=0x77, present=lower))
     fault = both(memory, registers(), 0xC0000000).fault
     assert fault is not None
     assert (fault.level, fault.reason) == (1 if upper else 2, "not present")
