@@ -26,6 +26,13 @@ ODD = (
     "0-9fc00 usable, 1000000-1fff800 usable, 100000-800800 usable, 800800-a00000 usable, "
     "300000-301000 bad, c00000-c00fff usable"
 )
+STRINGS_ALONE = Shape(
+    information_address=0x400000,
+    map_address=0x402000,
+    command_line_address=0x404000,
+    module_list_address=0x406000,
+)
+"""What is left at the usual place are strings: no other reservation covers their frame."""
 
 
 @pytest.fixture
@@ -92,18 +99,25 @@ def test_an_unsorted_map_does_not_shrink_ram(kernel: KernelImage, pool: Pool) ->
         Shape(module_addresses=(0x400000, None, 0x1000), module_strings=False),
         Shape(module_list_address=0x1FFFFC0, command_line_address=DMA_END + 0x2FF8),
         Shape(information_address=DMA_END - 36, map_address=0x1FFEFFC),
+        STRINGS_ALONE,
     ],
-    ids=["low", "at the frame table's place", "no strings", "list at the end", "across borders"],
+    ids=[
+        *("low", "at the frame table's place", "no strings", "list at the end"),
+        *("across borders", "strings alone"),
+    ],
 )
 def test_what_the_loader_left_is_reserved(kernel: KernelImage, pool: Pool, shape: Shape) -> None:
     """Also where it lies in the best place for the allocator's own records."""
     modules = tuple(
         Module(bytes([i]) * size, f"module {i}") for i, size in enumerate((6144, 1, 2500))
     )
-    with stopped(kernel, pool, modules=modules, shape=shape) as early:
+    # The last KiB of conventional memory is usable here: strings go to whole frames.
+    memory_map = parse_compact("0-a0000 usable, 100000-2000000 usable", "here")[0]
+    spec = {"map": memory_map, "modules": modules, "shape": shape}
+    with stopped(kernel, pool, **spec) as early:
         assert len(early.guest.placements) >= 7
         assert_bitmap(early)
-    with booted(kernel, pool, 32 * MIB, modules=modules, shape=shape) as session:
+    with booted(kernel, pool, 32 * MIB, **spec) as session:
         session.assert_sound()
         blocks = session.exhaust("high")
         for block, order in blocks:
