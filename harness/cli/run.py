@@ -87,7 +87,8 @@ def _show(verdicts: list[Verdict], planned: int) -> None:
         kind: sum(verdict.verdict == kind for verdict in verdicts)
         for kind in ("good", "refused", "finding")
     }
-    text = f"{len(verdicts)} machines: {counts['good']} good, {counts['refused']} refused, "
+    machines = "1 machine" if len(verdicts) == 1 else f"{len(verdicts)} machines"
+    text = f"{machines}: {counts['good']} good, {counts['refused']} refused, "
     text += f"{counts['finding']} with findings"
     if len(verdicts) < planned:
         text += f"; interrupted, {planned - len(verdicts)} not run"

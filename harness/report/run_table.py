@@ -34,7 +34,7 @@ def run_table(verdicts: Iterable[Verdict]) -> Table:
 
 def _cells(verdict: Verdict) -> tuple[str | Text, ...]:
     spec, summary = verdict.spec, verdict.summary
-    known = ("-",) * 4
+    known = ("-", "-", "-", verdict.refusal or "-")
     if summary is not None:
         known = (
             about(summary.usable_bytes),
