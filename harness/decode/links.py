@@ -74,30 +74,46 @@ def follow(
     with NULL), ``first`` the pointer in it. ``inside`` reads pointers in nodes and raises
     when one is no node; ``outside`` reads the head.
     """
-    seen: dict[int, None] = {}
-    broken: Break | None = None
-    node, read = first, inside.reader(shape.next)
-    while node != head:
-        reason = None
-        if node in seen:
-            reason = "leads back into itself"
-        elif len(seen) == limit:
-            reason = f"has more than {limit} nodes"
-        else:
-            try:
-                following = read(node)
-            except (BadNode, NotReadable) as error:
-                reason = f"leads to no node: {error}"
-        if reason is not None:
-            broken = Break(f"the list {reason}", (*(list(seen)[-3:] or [head]), node))
-            break
-        seen[node] = None
-        node = following
-    nodes = list(seen)
-    breaks = [] if broken is None else [broken]
+    nodes, culprit, reason = _run(head, first, inside.reader(shape.next), limit)
+    breaks = []
+    if reason is not None:
+        different = list(dict.fromkeys(nodes))
+        if len(different) < len(nodes):
+            culprit, nodes, reason = nodes[len(different)], different, _CYCLE
+        breaks = [Break(f"the list {reason}", (*(nodes[-3:] or [head]), culprit))]
     if shape.previous is not None:
-        breaks += _check_back(shape, head, nodes, outside, inside, whole=broken is None)
+        breaks += _check_back(shape, head, nodes, outside, inside, whole=not breaks)
     return Chain(nodes, tuple(breaks))
+
+
+_CYCLE = "leads back into itself"
+
+
+def _run(
+    head: int, node: int, read: Callable[[int], int], limit: int
+) -> tuple[list[int], int, str | None]:
+    """Return nodes up to ``head``, or what ended them before and why.
+
+    A cycle is found by Brent's method, in which one node that came by is remembered, at each
+    power of two another one: half a million nodes need no half a million look-ups.
+    The nodes of a cycle may come out several times.
+    """
+    nodes: list[int] = []
+    remembered, mark = None, 1
+    try:
+        while node != head:
+            if node == remembered:
+                return nodes, node, _CYCLE
+            following = read(node)
+            nodes.append(node)
+            if len(nodes) == mark:
+                if mark > limit:
+                    return nodes[:limit], node, f"has more than {limit} nodes"
+                remembered, mark = node, min(mark * 2, limit + 1)
+            node = following
+    except (BadNode, NotReadable) as error:
+        return nodes, node, f"leads to no node: {error}"
+    return nodes, node, None
 
 
 def _check_back(
