@@ -9,6 +9,7 @@ from harness.maps.memory_map import MemoryMap
 
 CONVENTIONAL_END = 640 << 10
 ADDRESS_SPACE = 1 << 32
+PAGE_SIZE = 4096
 
 
 class Placer:
@@ -29,12 +30,17 @@ class Placer:
         self._taken = [range(4096), image]
 
     def take(self, start: int, length: int) -> int:
-        """Mark a place as taken and return it."""
-        self._taken.append(range(start, start + length))
+        """Mark a place, and the rest of its frames, as taken and return it."""
+        end = start + length
+        self._taken.append(range(start - start % PAGE_SIZE, end + -end % PAGE_SIZE))
         return start
 
     def place_low(self, length: int, alignment: int = 8) -> int:
-        """Return a place at the top of conventional memory, or where there is one."""
+        """Return a place at the top of conventional memory, or where there is one.
+
+        If it can be, the place lies across the border of two usable frames that hold nothing
+        else: a kernel that forgets it, or rounds its ends the wrong way, then loses it.
+        """
         return self._place(length, alignment, low_first=True)
 
     def place_high(self, length: int, alignment: int = 4096) -> int:
@@ -53,8 +59,7 @@ class Placer:
     ) -> Iterator[int]:
         """Yield places in the order of preference."""
         low = [range(r.start, min(r.stop, CONVENTIONAL_END)) for r in free]
-        tops = [(r.stop - length) // alignment * alignment for r in reversed(low)]
-        from_top = [top for top, r in zip(tops, reversed(low), strict=True) if top >= r.start]
+        from_top = [*_across(low, length, alignment), *_at_top(low, length, alignment)]
         bottoms = [-(-r.start // alignment) * alignment for r in free]
         fitting = [b for b, r in zip(bottoms, free, strict=True) if b + length <= r.stop]
         behind = [start for start in fitting if start >= self._image_end]
@@ -72,3 +77,20 @@ class Placer:
                     start = max(start, hole.stop)
             if start < piece.stop:
                 yield range(start, piece.stop)
+
+
+def _across(free: list[range], length: int, alignment: int) -> Iterator[int]:
+    """Yield places in the middle of which a page begins, in whole pages of ``free``, top first."""
+    for piece in reversed(free):
+        border = piece.stop // PAGE_SIZE * PAGE_SIZE - -(-length // PAGE_SIZE) * PAGE_SIZE
+        start = (border - length // 2) // alignment * alignment
+        if start // PAGE_SIZE * PAGE_SIZE >= piece.start:
+            yield start
+
+
+def _at_top(free: list[range], length: int, alignment: int) -> Iterator[int]:
+    """Yield the highest place in each piece of ``free``, top first."""
+    for piece in reversed(free):
+        start = (piece.stop - length) // alignment * alignment
+        if start >= piece.start:
+            yield start
