@@ -277,6 +277,19 @@ def test_more_than_8_mib_are_used(kernel: KernelImage, pool: Pool, memory: int) 
         session.assert_sound()
 
 
+@pytest.mark.parametrize("cpu", ["qemu32", "qemu32,-pse", "486"])
+def test_the_direct_map_is_one_to_one(kernel: KernelImage, pool: Pool, cpu: str) -> None:
+    """By the kernel's own walk, by QEMU's and by what is read there."""
+    with booted(kernel, pool, 32 * MIB, cpu=cpu) as session:
+        for physical in (PAGE, 0x9E123, 2 * MIB + 0x345, 8 * MIB, 12 * MIB + 0xABC, 32 * MIB - 4):
+            virtual = KERNEL_BASE + physical
+            assert session.ok(f"translate {virtual:#x}").number("physical") == physical
+            assert session.guest.translate(virtual) == physical
+            word = physical & ~3
+            seen = session.touch(KERNEL_BASE + word).value
+            assert seen == session.ok(f"peek {word:#x}").number("value")
+
+
 def test_high_memory_is_reached_through_a_mapping(kernel: KernelImage, pool: Pool) -> None:
     with booted(kernel, pool, 1024 * MIB) as session:
         frame = session.alloc(0, "high", "zero")
