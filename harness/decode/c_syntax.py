@@ -23,6 +23,10 @@ class ExpressionError(Exception):
         self.reason = reason
 
 
+class NoValue(ExpressionError):
+    """An expression that is sound, but what guest memory holds gives it no value."""
+
+
 def parse(expression: str, type_names: Collection[str]) -> Any:
     """Return the syntax tree; ``type_names`` are what C must know to be types, such as typedefs."""
     words = set(_WORD.findall(expression))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.decode.address_space import AddressSpace, NotReadable
-from harness.decode.expression import Evaluator
+from harness.decode.expression import Evaluator, NoValue
 from harness.decode.state import FRAME_SIZE, DecodeFault
+from harness.image.description import DescriptionError
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
 
@@ -44,8 +45,13 @@ class Context:
         return number
 
 
-def fault_of(structure: str, error: NotReadable | Undecodable) -> DecodeFault:
+class DescriptionMismatch(DescriptionError):
+    """A description that does not fit the kernel: a misspelt name, an expression that is no C."""
+
+
+def fault_of(structure: str, error: NotReadable | Undecodable | NoValue) -> DecodeFault:
     """Return what went wrong as a value."""
     if isinstance(error, NotReadable):
         return DecodeFault(structure, error.reason, (error.address,))
-    return DecodeFault(structure, str(error), error.chain)
+    chain = error.chain if isinstance(error, Undecodable) else ()
+    return DecodeFault(structure, str(error), chain)

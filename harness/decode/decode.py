@@ -7,14 +7,15 @@ from typing import Protocol, TypeVar
 
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.bitmap import decode_bitmap
-from harness.decode.context import Context, Undecodable, fault_of
-from harness.decode.expression import Evaluator
+from harness.decode.context import Context, DescriptionMismatch, Undecodable, fault_of
+from harness.decode.expression import Evaluator, ExpressionError, NoValue
 from harness.decode.frame_table import Frames, decode_frame_table, read_frames
 from harness.decode.free_lists import decode_free_lists
 from harness.decode.heap import decode_heap
 from harness.decode.metadata import decode_metadata
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.state import ControlRegisters, DecodeFault, FrameTable, MemoryState
+from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
 
@@ -40,8 +41,8 @@ def decode(
     that were taken before there was a frame allocator: the rest has not come into being.
 
     What guest memory contradicts becomes a :class:`DecodeFault` of the structure, or of the state
-    when nothing of it could be decoded. Raise ``ExpressionError`` or ``UnknownName`` when the
-    description does not fit the kernel.
+    when nothing of it could be decoded. Raise :class:`DescriptionMismatch` when the description
+    does not fit the kernel.
     """
     tables = decode_page_tables(ram, registers)
     space = AddressSpace(ram, tables)
@@ -50,7 +51,7 @@ def decode(
     faults: list[DecodeFault] = []
 
     def each(items: Iterable[D], what: Callable[[D], T | None]) -> tuple[T, ...]:
-        found = (_attempt(faults, item.name, what, item) for item in items)
+        found = (_attempt(context, faults, item.name, what, item) for item in items)
         return tuple(item for item in found if item is not None)
 
     bitmaps = each(description.bitmaps, lambda d: decode_bitmap(context, d, moment))
@@ -80,16 +81,25 @@ def _frame_table(
     described = context.kernel.description.frame_table
     if described is None:
         return None, None
-    frames = _attempt(faults, "frame table", lambda d: read_frames(context, d), described)
+    name = "frame table"
+    frames = _attempt(context, faults, name, lambda d: read_frames(context, d), described)
     if frames is None:
         return None, None
-    return frames, decode_frame_table(context, described, frames)
+    table = _attempt(
+        context, faults, name, lambda d: decode_frame_table(context, d, frames), described
+    )
+    return frames, table
 
 
-def _attempt(faults: list[DecodeFault], name: str, what: Callable[[S], T], item: S) -> T | None:
+def _attempt(
+    context: Context, faults: list[DecodeFault], name: str, what: Callable[[S], T], item: S
+) -> T | None:
     """Decode one structure; note what makes it undecodable."""
     try:
         return what(item)
-    except (NotReadable, Undecodable) as error:
+    except (NotReadable, Undecodable, NoValue) as error:
         faults.append(fault_of(name, error))
         return None
+    except (ExpressionError, UnknownName) as error:
+        where = context.kernel.description.path or "description"
+        raise DescriptionMismatch(f"{where}: {name}: {error}") from None

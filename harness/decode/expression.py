@@ -20,7 +20,7 @@ from pycparser import c_ast
 from harness.decode import c_arithmetic as arithmetic
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.c_arithmetic import INT, UNSIGNED, ArithmeticFault, Number
-from harness.decode.c_syntax import ExpressionError, column, parse
+from harness.decode.c_syntax import ExpressionError, NoValue, column, parse
 from harness.image.c_type import CType, Kind, Member
 from harness.image.errors import UnknownName, nearest
 from harness.image.kernel_image import KernelImage
@@ -120,8 +120,10 @@ class _Run:
             raise self._error(node, f"{type(node).__name__} is not supported")
         try:
             result: Value = visit(self, node)
-        except (UnknownName, ArithmeticFault) as error:
+        except UnknownName as error:
             raise self._error(node, str(error)) from None
+        except ArithmeticFault as error:
+            raise NoValue(self._expression, column(node), str(error)) from None
         return result
 
     def _load(self, node: Any) -> Value:
@@ -198,7 +200,7 @@ class _Run:
         if structure.rows is not None:
             return self._column(structure.rows[member.name], member)
         if structure.address is None:
-            raise ArithmeticFault("a structure without an address")
+            raise UnknownName("address of a structure around", member.name, ())
         if member.bit_size is None:
             return Value(member.type, address=structure.address + member.offset)
         offset, size = member.storage
@@ -356,4 +358,4 @@ _VISITORS: dict[type, Callable[[_Run, Any], Value]] = {
     c_ast.Cast: _Run._visit_cast,
 }
 
-__all__ = ["Evaluator", "ExpressionError", "NotReadable", "Scope", "Value"]
+__all__ = ["Evaluator", "ExpressionError", "NoValue", "NotReadable", "Scope", "Value"]
