@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.check.verify import verify
+from harness.image.build import build
+from harness.image.description import bundled_description
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
@@ -106,3 +108,17 @@ def test_a_map_without_usable_memory_is_refused(kernel: KernelImage, pool: Pool)
     )
     verdict = verify(MachineSpec(kernel, 64 * MIB, map=reserved), pool)
     assert verdict.verdict == "refused", finding_text(verdict)
+
+
+@pytest.fixture(scope="module")
+def clang_kernel() -> KernelImage:
+    """The bundled kernel, built with Clang and lld."""
+    return build(bundled_description(), {"CC": "clang", "LD": "ld.lld"})
+
+
+@pytest.mark.parametrize("path", list(BootPath))
+@pytest.mark.parametrize("cpu", ["qemu32", "486,-pse"])
+def test_the_kernel_that_clang_builds(
+    clang_kernel: KernelImage, pool: Pool, path: BootPath, cpu: str
+) -> None:
+    assert_good(MachineSpec(clang_kernel, 64 * MIB, boot=path, cpu=cpu), pool)
