@@ -152,6 +152,7 @@ _Static_assert(DIRECT_MAP_SIZE % (PAGE_SIZE << MAX_ORDER) == 0,
 
 void free_frame_run(struct frame_run *run)
 {
+    ASSERT(run->end <= mem_map + mem_map_frames);
     while (run->start < run->end) {
         struct page *page = run->start;
         unsigned order = largest_order(page_to_pfn(page), run->end - page);
