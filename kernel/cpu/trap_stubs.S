@@ -6,6 +6,8 @@
 #define EXCEPTIONS 32
 #define STUB_SIZE  16
 
+#define TRAP_FRAME_EIP 40 /* offset in struct trap_frame */
+
         .text
         .type trap_stubs, @function
         .global trap_stubs
@@ -34,9 +36,19 @@ trap_stubs:
 trap_common:
         pusha
         cld
-        push    %esp
+        mov     %esp, %eax
+        /*
+         * A frame like a function's, so that who walks the stack finds what was interrupted. A
+         * return address lies behind its call, and so must this one behind its instruction's start.
+         */
+        mov     TRAP_FRAME_EIP(%eax), %edx
+        inc     %edx
+        push    %edx
+        push    %ebp
+        mov     %esp, %ebp
+        push    %eax
         call    trap_handle
-        add     $4, %esp
+        add     $12, %esp
         popa
         add     $8, %esp        /* vector and error code */
         iret

@@ -36,6 +36,19 @@ static struct gate interrupt_gate(const char *stub)
     return (struct gate){(uint16_t)offset, KERNEL_CODE, GATE_INTERRUPT, (uint16_t)(offset >> 16)};
 }
 
+/* What trap_stubs.S counts on. */
+_Static_assert(__builtin_offsetof(struct trap_frame, eip) == 40, "place of EIP in a trap frame");
+
+/*
+ * A task has no caller, so who walks its stack goes on with what was interrupted. The error code
+ * stands where a return address would, which lies behind its call's start.
+ */
+static void continue_trace(volatile uintptr_t *frame, const struct task_state *interrupted)
+{
+    frame[0] = interrupted->ebp;
+    frame[1] = interrupted->eip + 1;
+}
+
 /*
  * The machine has no stack it could trust any more: this runs as a task of its own, and what it
  * interrupted is in kernel_task.
@@ -57,6 +70,7 @@ static void double_fault(void)
         .eflags = task->eflags,
     };
 
+    continue_trace(__builtin_frame_address(0), task);
     trap_panic(&frame, task->esp);
 }
 
