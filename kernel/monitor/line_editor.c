@@ -73,6 +73,8 @@ static void erase(struct editor *editor, size_t start, size_t end)
     memmove(editor->text + start, editor->text + end, editor->length - end + 1);
     move_to(editor, start);
     editor->length -= end - start;
+    if (editor->length == 0)
+        editor->too_long = false; /* what did not fit is gone as well */
     show_rest(editor);
 }
 

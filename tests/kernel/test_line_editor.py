@@ -45,6 +45,8 @@ def answer(guest: Guest, keys: str) -> str:
         pytest.param("cmdlinex" + LEFT + DELETE + "\r", id="delete"),
         pytest.param("cmdline rest" + LEFT * 5 + "\x0b\r", id="ctrl-k"),
         pytest.param("half a line\x03cmdline\r", id="ctrl-c"),
+        pytest.param("x" * 2 * LINE_LIMIT + "\x15cmdline\r", id="too long, then erased"),
+        pytest.param("x" * 2 * LINE_LIMIT + "\x03cmdline\r", id="too long, then abandoned"),
         pytest.param("cmd\x0cline\r", id="ctrl-l"),
         pytest.param("cmd\t\r", id="tab"),
         pytest.param("cmd\x02\x06\x00line\r", id="ignored control characters"),
