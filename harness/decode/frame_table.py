@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from harness.decode.context import MAX_FRAMES, Context, Undecodable
 from harness.decode.expression import Value
-from harness.decode.state import FRAME_SIZE, FrameTable
+from harness.decode.state import FrameTable
 from harness.image.c_type import CType, Kind
 from harness.image.description import FrameTable as Description
 
@@ -24,23 +24,19 @@ class Frames:
     type: CType
     """Of an element."""
     rows: npt.NDArray[Any]
-    """A copy, structured as the C type is."""
+    """Structured as the C type is; a view of guest memory where that can be."""
     first_frame: int
 
 
 def read_frames(context: Context, description: Description) -> Frames:
-    """Copy the whole table out of guest memory, so that what is decoded belongs together.
-
-    Raise :class:`Undecodable`, ``NotReadable`` or ``ExpressionError``.
-    """
+    """Find the table; raise :class:`Undecodable`, ``NotReadable`` or ``ExpressionError``."""
     virtual, element = element_of(context.evaluate.locate(description.array), context)
-    last = max((r.stop for r in context.ram.ranges), default=0) // FRAME_SIZE
     first = context.count(description.first_frame, "the first frame", MAX_FRAMES)
     count = context.count(description.count, "the number of frames", MAX_FRAMES - first)
-    if not element.size or count * element.size > last * FRAME_SIZE:
-        raise Undecodable(f"{count} elements of {element} do not fit into RAM", virtual)
-    bytes_ = context.space.array(virtual, "u1", count * element.size).copy()
-    return Frames(virtual, element, bytes_.view(context.kernel.types.dtype(element)), first)
+    if not element.size:
+        raise Undecodable(f"the elements of the array are {element}, which has no size", virtual)
+    rows = context.space.array(virtual, context.kernel.types.dtype(element), count)
+    return Frames(virtual, element, rows, first)
 
 
 def element_of(value: Value, context: Context) -> tuple[int, CType]:

@@ -164,7 +164,7 @@ class _Decoder:
 
 
 class TableLinks:
-    """Links in the elements of the frame table, read from its copy.
+    """Links in the elements of the frame table.
 
     A node is where pointers point: ``start`` bytes into an element.
     """

@@ -19,6 +19,7 @@ CONSTANT = [
     *("(unsigned char)300", "(signed char)200", "(word_t)-1 > 0", "(short)0x18000", "'A'", "010"),
     *("BIG == 0xC0FFEE11u", "BIG > 0", "SMALL | BIG", "NEGATIVE < 0", "THREE << 2", "5 == 5"),
     *("3 != 4", "4 >= 4", "4 <= 3", "-1 > 1u", "(unsigned long long)1 << 40 != 0", "+5"),
+    *("(unsigned short)1 - 2 < 0", "(unsigned char)1 - 2 < 0", "(unsigned)1 - 2 < 0"),
     *("(-1 >> 1) == -1", "1 - 2 - 3", "100000 * 100000 != 0", "sizeof(struct thing) - 100 > 0"),
 ]
 MEMORY = [

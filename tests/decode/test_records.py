@@ -173,6 +173,11 @@ def test_a_heap(program: Loaded) -> None:
     assert lost is None, "its header is not mapped"
 
 
+def test_a_free_area_where_a_used_one_begins(program: Loaded) -> None:
+    program.ram.set_word(program.address("records") + 20, program.address("table"))
+    assert [area.block is None for area in heap(program).areas] == [False, True, True]
+
+
 def test_a_wrong_magic(program: Loaded) -> None:
     program.ram.set_word(program.address("table") + 4, 0xC0FFEE10)
     block = heap(program).areas[0].block
