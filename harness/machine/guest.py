@@ -103,7 +103,7 @@ class Guest:
         how it tells that it is ready is so when it waits for interrupts, or runs all that time.
         """
         if self._ended is None:
-            self._vm.resume_and_watch()
+            self._vm.resume_if_paused()
         pattern = self.kernel.description.console.ready
         return self._run(timeout, None if pattern is None else pattern.search)
 
@@ -113,7 +113,7 @@ class Guest:
         Raise :class:`GuestEnded` when it ends before, or does not say it in time.
         """
         if self._ended is None:
-            self._vm.resume_and_watch()
+            self._vm.resume_if_paused()
         return self._require(self._run(timeout, re.compile(pattern).search)).message
 
     def stop_before(self, function: str, timeout: float = BOOT_TIMEOUT) -> None:

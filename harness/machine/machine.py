@@ -46,8 +46,8 @@ class Machine:
             self._prepared = boot_direct.prepare(self.spec)
         if self._vm is not None and self._vm.process.alive:
             self._vm.pause()
+            self._vm.reset()  # keeps RAM: QEMU is at it while RAM is loaded
             boot_direct.load(self._vm, self._prepared, again=True)
-            self._vm.reset()
             self._vm.console.renew()
         else:
             self.close()

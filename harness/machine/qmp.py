@@ -1,27 +1,31 @@
-"""QEMU's control protocol, for callers that wait.
+"""QEMU's control protocol (QEMU, docs/interop/qmp-spec.txt), for callers that wait.
 
-The official client is asyncio's; each :class:`Qmp` runs it on an event loop of its own, which
-stands still between calls. Measured on two cores, a whole machine reset takes 2.6 ms with one
-command at a time and 2.0 ms with :meth:`Qmp.batch`; a bare socket needs 1.8 ms.
+Everything here is one thread and one socket. QEMU 7.2 takes commands in byte by byte, at 3.8 µs
+each on the machine where this was measured: 0.12 ms for ``stop``, 0.26 ms for ``set-action``. So
+what is sent is as short as JSON allows, and commands are posted together where nothing has to be
+known in between. The official asyncio client needs 5.1 ms for a machine's reset to the kernel's
+first line on one core, of which 1.5 ms are its own event loop's; this one 2.6 ms.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import json
+import select
 import socket
-from collections.abc import Coroutine, Iterable
+import time
+from collections import deque
+from functools import lru_cache
 from typing import Any
-
-from qemu.qmp import QMPClient, QMPError
-from qemu.qmp.message import Message
 
 from harness.machine.errors import QemuFailed
 
 TIMEOUT = 30.0
 """Seconds in which QEMU must answer a command; it takes milliseconds."""
+MESSAGE_LIMIT = 128 << 20
+"""Bytes of one message; ``info tlb`` of 4 GiB in 4 KiB pages is 40 MiB."""
+CHUNK = 256 << 10
 
-_GONE = (QMPError, EOFError, OSError)
+Message = dict[str, Any]
 
 
 class Qmp:
@@ -29,102 +33,113 @@ class Qmp:
 
     def __init__(self, connection: socket.socket) -> None:
         """Take over a connected socket and negotiate; raise :class:`QemuFailed`."""
+        self._socket = connection
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+        self._received = bytearray()
+        self._messages: deque[Message] = deque()
         self._events: list[Message] = []
-        self._loop = asyncio.new_event_loop()
-        self._client = QMPClient("guest")
-        self._wake: asyncio.Future[None] | None = None
-        self._posted: list[asyncio.Task[object]] = []
-        connection.setblocking(False)
-        try:
-            self._run(self._client.connect(connection))
-        except BaseException:
-            self.close()
-            raise
+        self._outgoing = b""
+        self._unanswered: deque[tuple[str, str | None]] = deque()
+        self._result: Any = None
+        deadline = time.monotonic() + TIMEOUT
+        while not self._messages:
+            self._wait(deadline, "its greeting")
+        self._messages.popleft()
+        self.execute("qmp_capabilities")
 
-    def _waken(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-
-    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        async def after_posted() -> Any:
-            posted, self._posted = self._posted, []
-            for task in posted:
-                await task
-            return await coroutine
-
-        try:
-            return self._loop.run_until_complete(asyncio.wait_for(after_posted(), TIMEOUT))
-        except TimeoutError:
-            raise QemuFailed(f"QEMU did not answer for {TIMEOUT:g} s") from None
-        except _GONE as error:
-            raise QemuFailed(f"{type(error).__name__}: {error}") from error
-        finally:
-            coroutine.close()  # when something before it failed; else it has ended
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when QEMU has said something."""
+        return self._socket.fileno()
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """Run one command and return its result; raise :class:`QemuFailed`."""
-        return self._run(self._client.execute(command, arguments or None))
+        self.post(command, **arguments)
+        return self.finish()
 
-    def post(self, command: str, **arguments: Any) -> None:
-        """Send one command with the next call, and do not wait for its answer before that."""
-        task = self._loop.create_task(self._client.execute(command, arguments or None))
-        self._posted.append(task)
+    def post(self, command: str, unless: str | None = None, **arguments: Any) -> None:
+        """Put one command in line for the next :meth:`send`; QEMU obeys in order.
 
-    def batch(self, *commands: tuple[str, dict[str, Any]]) -> None:
-        """Run commands in order without waiting for each one's answer before the next."""
+        An error whose description contains ``unless`` is none.
+        """
+        self._outgoing += _encoded(command, **arguments)
+        self._unanswered.append((command, unless))
 
-        async def send() -> None:
-            await asyncio.gather(*(self._client.execute(name, given) for name, given in commands))
+    def send(self) -> None:
+        """Give QEMU what was posted; its answers are read later."""
+        data, self._outgoing = self._outgoing, b""
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise QemuFailed(f"QEMU takes no commands: {error}") from error
 
-        self._run(send())
+    def finish(self) -> Any:
+        """Wait for all that was posted and return the last result; raise :class:`QemuFailed`."""
+        self.send()
+        deadline = time.monotonic() + TIMEOUT
+        self._take_in()
+        while self._unanswered:
+            self._wait(deadline, f"an answer to {self._unanswered[0][0]}")
+            self._take_in()
+        return self._result
 
     def human(self, command: str) -> str:
         """Run a command of QEMU's human monitor and return what it prints."""
         return str(self.execute("human-monitor-command", **{"command-line": command}))
 
-    def wait(self, descriptors: Iterable[int], timeout: float) -> None:
-        """Return when a descriptor is readable, an event has come, or after ``timeout`` s."""
-        self._events += self._client.events.clear()
-        if not self._events:
-            self._loop.run_until_complete(self._wait(tuple(descriptors), timeout))
-
-    async def _wait(self, descriptors: tuple[int, ...], timeout: float) -> None:
-        readable = self._wake = self._loop.create_future()
-        event = self._loop.create_task(self._client.events.get())
-        for descriptor in descriptors:
-            self._loop.add_reader(descriptor, self._waken)
-        try:
-            await asyncio.wait((readable, event), timeout=timeout, return_when="FIRST_COMPLETED")
-        finally:
-            self._wake = None
-            for descriptor in descriptors:
-                self._loop.remove_reader(descriptor)
-            if event.done():
-                self._events.append(event.result())
-            event.cancel()
-            self._check_posted()
-
-    def _check_posted(self) -> None:
-        """Raise :class:`QemuFailed` if a posted command has failed."""
-        while self._posted and self._posted[0].done():
-            try:
-                self._posted.pop(0).result()
-            except _GONE as error:
-                raise QemuFailed(f"{type(error).__name__}: {error}") from error
+    def read(self) -> None:
+        """Take in what has come; raise :class:`QemuFailed` for a command that failed."""
+        if self._poll.poll(0):
+            self._receive()
+        self._take_in()
 
     def take_events(self) -> list[Message]:
         """Return, and forget, what QEMU has told by itself, oldest first."""
-        taken = self._events + self._client.events.clear()
-        self._events = []
+        taken, self._events = self._events, []
         return taken
 
     def close(self) -> None:
         """End the session; QEMU may be gone already."""
-        with contextlib.suppress(*_GONE):
-            self._loop.run_until_complete(self._client.disconnect())
-        pending = {*asyncio.all_tasks(self._loop), *self._posted}
-        for task in pending:
-            task.cancel()
-        if pending:
-            self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        self._loop.close()
+        self._socket.close()
+
+    def _wait(self, deadline: float, what: str) -> None:
+        if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise QemuFailed(f"QEMU did not send {what} for {TIMEOUT:g} s")
+        self._receive()
+
+    def _receive(self) -> None:
+        """Read from the readable socket; keep what is not a whole line yet."""
+        try:
+            data = self._socket.recv(CHUNK)
+        except OSError as error:
+            raise QemuFailed(f"the connection to QEMU broke: {error}") from error
+        if not data:
+            raise QemuFailed("QEMU has closed the connection")
+        self._received += data
+        if b"\n" in data:
+            *lines, self._received = self._received.split(b"\n")
+            self._messages.extend(json.loads(line) for line in lines)
+        elif len(self._received) > MESSAGE_LIMIT:
+            raise QemuFailed(f"QEMU sent a message of more than {MESSAGE_LIMIT} bytes")
+
+    def _take_in(self) -> None:
+        """Tell answers from events; answers come in the order of the commands."""
+        while self._messages:
+            message = self._messages.popleft()
+            if "event" in message:
+                self._events.append(message)
+                continue
+            command, unless = self._unanswered.popleft()
+            self._result = message.get("return")
+            error = message.get("error")
+            if error and not (unless and unless in error["desc"]):
+                raise QemuFailed(f"{command}: {error['desc']}")
+
+
+@lru_cache(maxsize=64)
+def _encoded(command: str, **arguments: Any) -> bytes:
+    """Return a command in as few bytes as possible; QEMU needs no line end behind it."""
+    message: Message = {"execute": command}
+    if arguments:
+        message["arguments"] = arguments
+    return json.dumps(message, separators=(",", ":")).encode()

@@ -25,6 +25,8 @@ from harness.ram.live import LiveRam
 TRIPLE_FAULT = b"Triple fault"
 """What QEMU logs before the reset (QEMU 7.2, target/i386/tcg/excp_helper.c)."""
 
+ENDED = "Resetting the Virtual Machine is required"
+"""QEMU's error when a guest that has reset itself or switched off is told to run."""
 
 PANICKED = "GUEST_PANICKED"
 """QEMU's event when the guest writes to the pvpanic device."""
@@ -93,16 +95,20 @@ class Vm:
             self._paused = True
 
     def resume(self) -> None:
-        """Let the CPU run."""
+        """Let the CPU run; one whose guest has ended stays as it is."""
         self._paused = False
-        self.qmp.execute("cont")
+        self.post_resume()
+        self.qmp.send()
 
-    def resume_and_watch(self) -> None:
-        """Let the CPU run once somebody waits for what it does: spares a round trip."""
-        # Told to run again, a guest that has just ended would be an error of QEMU's.
+    def resume_if_paused(self) -> None:
+        """Let the CPU run unless it was told so before."""
         if self._paused:
-            self._paused = False
-            self.qmp.post("cont")
+            self.resume()
+
+    def post_resume(self) -> None:
+        """Let the CPU run with the next command."""
+        # A guest that was told to run may end before it is told to stop, and then to run again.
+        self.qmp.post("cont", unless=ENDED)
 
     def read_news(self) -> None:
         """Take in what QEMU has told by itself."""
@@ -123,9 +129,9 @@ class Vm:
         self.moves.clear()
 
     def reset(self) -> None:
-        """Reset the paused machine; it stays paused.
+        """Reset the paused machine, which stays paused and keeps its RAM.
 
-        The commands go out with the next one: QEMU obeys in order.
+        Does not wait for it: QEMU obeys in order.
         """
         self.clear_log()
         self.read_news()
@@ -135,6 +141,7 @@ class Vm:
         self.qmp.post("set-action", reboot="reset")
         self.qmp.post("system_reset")
         self.qmp.post("set-action", reboot="shutdown")
+        self.qmp.send()
 
     def clear_log(self) -> None:
         """Forget what QEMU has logged; it goes on writing at its own position."""

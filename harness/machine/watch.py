@@ -75,6 +75,9 @@ class Watch:
         self._first_seen = self._console.first is None
         self._report: tuple[EndingKind, str] | None = None
         self._report_deadline = 0.0
+        self._poll = select.poll()
+        for source in (vm.console.fileno(), vm.qmp.fileno(), vm.process.exit_descriptor):
+            self._poll.register(source, select.POLLIN)
 
     def run(self, timeout: float, match: Match | None, breakpoints: bool = False) -> Ending:
         """Follow the guest until a line matches (``READY``) or it ends.
@@ -83,18 +86,32 @@ class Watch:
         one that stops.
         """
         clock = _Clock(self._vm, timeout)
-        descriptors = (self._vm.console.fileno(), self._vm.process.exit_descriptor)
         while True:
             if line := self._read_console(match):
                 return Ending(EndingKind.READY, line, self._vm.console.tail())
             try:
                 if ending := self._look(clock, match, breakpoints):
                     return ending
-                self._vm.qmp.wait(descriptors, INTERVAL)
+                self._wait()
             except QemuFailed:
                 select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
                 if self._vm.process.alive:
                     raise
+
+    def _wait(self) -> None:
+        """Wait for a console line, for news of QEMU's or its end, at most ``INTERVAL``."""
+        console, qmp = self._vm.console, self._vm.qmp
+        end = time.monotonic() + INTERVAL
+        while (left := end - time.monotonic()) > 0:
+            ready = {descriptor for descriptor, _ in self._poll.poll(left * 1000)}
+            if ready != {console.fileno()}:
+                if qmp.fileno() in ready:
+                    qmp.read()
+                return
+            # A line comes byte by byte; nothing else is worth a look before its end.
+            console.receive()
+            if console.has_line or console.hung_up:
+                return
 
     def _look(self, clock: _Clock, match: Match | None, breakpoints: bool) -> Ending | None:
         """Return how the guest ended, None while it goes on."""
@@ -195,7 +212,8 @@ class Watch:
 
     def _sample(self) -> str:
         """Let the guest run for a moment and return where it is then."""
-        self._vm.qmp.batch(("cont", {}), ("stop", {}))
+        self._vm.post_resume()
+        self._vm.qmp.execute("stop")
         return self._place(self._vm.registers())
 
     def _place(self, registers: Registers) -> str:
