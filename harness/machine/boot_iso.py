@@ -13,6 +13,7 @@ from harness.image.cache import cache_directory
 from harness.machine.boot_direct import borders, given_map
 from harness.machine.errors import MachineError, ToolMissing
 from harness.machine.guest_memory import GuestMemory
+from harness.machine.qemu import DISPLAY
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
 
@@ -41,7 +42,7 @@ def start_vm(spec: MachineSpec) -> Vm:
     drive = f"file={str(image).replace(',', ',,')},if=ide,media=cdrom,format=raw,readonly=on"
     memory = GuestMemory(spec.memory)
     memory.renew(spec.fill, borders(spec, given_map(spec)))
-    return Vm(spec, memory, ["-drive", drive, "-boot", "d"])
+    return Vm(spec, memory, [*DISPLAY, "-drive", drive, "-boot", "d"])
 
 
 def build_iso(spec: MachineSpec) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.machine.boot_direct import borders, given_map
 from harness.machine.errors import ToolMissing
 from harness.machine.guest_memory import GuestMemory
-from harness.machine.qemu import path_of
+from harness.machine.qemu import DISPLAY, path_of
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
 
@@ -19,7 +19,7 @@ QBOOT = Path("/usr/share/qemu/qboot.rom")
 def start_vm(spec: MachineSpec) -> Vm:
     """Start QEMU, paused at the firmware's first instruction."""
     with ExitStack() as stack:
-        arguments = ["-kernel", str(spec.kernel.path.resolve())]
+        arguments = [*DISPLAY, "-kernel", str(spec.kernel.path.resolve())]
         if spec.append:
             arguments += ["-append", spec.append]
         if spec.firmware == "qboot":

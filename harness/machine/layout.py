@@ -17,8 +17,8 @@ IO_APIC = 0xFEC00000
 MAX_RAM_BELOW_4G = IO_APIC + 4096
 """QEMU splits RAM of exactly this size or more at 3 GiB; less stays in one piece."""
 
-SHADOW = range(0xC0000, 0x100000)
-"""ROMs, or the RAM behind them as the chipset's PAM registers say."""
+LEGACY = range(0xA0000, 0x100000)
+"""The display adapter's window, ROMs, or the RAM behind them as the chipset's registers say."""
 
 
 def one_piece(spec: MachineSpec) -> bool:
@@ -32,17 +32,18 @@ def one_piece(spec: MachineSpec) -> bool:
 def extents(spec: MachineSpec) -> tuple[Extent, ...]:
     """Return where RAM answers, in physical addresses and offsets of its file.
 
-    On the firmware paths the shadow area is left out: it holds ROM, or RAM that the firmware has
-    made read-only. The direct path's ROM opens it.
+    On the firmware paths 0xA0000-0xFFFFF is left out: it holds display memory, ROM, or RAM that
+    the firmware has made read-only. On the direct path, without a display, it is all RAM: the ROM
+    opens it.
     """
     whole = (range(spec.memory),) if one_piece(spec) else ram_ranges(spec.memory)
     low, *high = whole
-    pieces = [low] if spec.boot is BootPath.DIRECT else _without_shadow(low)
+    pieces = [low] if spec.boot is BootPath.DIRECT else _without_legacy(low)
     found = [Extent(piece.start, len(piece), piece.start) for piece in pieces]
     found += [Extent(piece.start, len(piece), low.stop) for piece in high]
     return tuple(found)
 
 
-def _without_shadow(low: range) -> list[range]:
-    pieces = [range(min(SHADOW.start, low.stop)), range(SHADOW.stop, low.stop)]
+def _without_legacy(low: range) -> list[range]:
+    pieces = [range(min(LEGACY.start, low.stop)), range(LEGACY.stop, low.stop)]
     return [piece for piece in pieces if piece]

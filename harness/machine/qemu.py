@@ -11,6 +11,9 @@ SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=de
 ACTIONS = "reboot=shutdown,shutdown=pause,panic=pause"
 """What ends a guest leaves it paused, with registers and RAM as they were."""
 
+DISPLAY = ("-device", "VGA")
+"""For the paths with firmware, which puts it into text mode; programmed by nobody it is no use."""
+
 
 @dataclass(frozen=True)
 class Descriptors:

@@ -166,14 +166,22 @@ def test_ram_answers_exactly_where_it_is_said_to(
         assert "0x87654321" in guest.qemu("xp /1xw 0xf1230")
 
 
-def test_shadow_memory_is_not_called_ram_behind_firmware(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [BootPath.MULTIBOOT, BootPath.ISO])
+def test_firmware_leaves_a_display_in_text_mode(tmp_path: Path, path: BootPath) -> None:
     kernel = kernels.assemble(tmp_path, kernels.READY)
-    with Machine(MachineSpec(kernel, MEMORY, boot=BootPath.MULTIBOOT)) as machine:
+    with Machine(MachineSpec(kernel, MEMORY, boot=path)) as machine:
         guest = machine.boot()
-        assert list(guest.ram.ranges) == [range(0xC0000), range(0x100000, MEMORY)]
-        for address in (0x2000, 0xB0000, 0x100000, MEMORY - 4):
+        assert list(guest.ram.ranges) == [range(0xA0000), range(0x100000, MEMORY)]
+        for address in (0x2000, 0x100000, MEMORY - 4):
             guest.ram.write(address, b"\x78\x56\x34\x12")
             assert "0x12345678" in guest.qemu(f"xp /1xw 0x{address:x}")
+        # 80 x 25 cells of a character and a colour; blank ones are spaces in grey (0x07).
+        shown = guest.qemu("xp /2000xh 0xb8000").split()
+        cells = [int(word, 16) for word in shown if word.startswith("0x")]
+        assert len(cells) == 2000
+        assert 0x0720 in cells
+        text = "".join(chr(cell & 0xFF) for cell in cells)
+        assert "SeaBIOS" in text or "GRUB" in text or "Booting" in text, text
 
 
 def test_stop_before_a_function(tmp_path: Path) -> None:

@@ -64,6 +64,18 @@ def test_a_bad_ending_has_backtrace_and_registers(tmp_path: Path) -> None:
     assert ending.registers.eip == ending.backtrace[0].address
 
 
+def test_a_triple_fault_between_resume_and_pause_is_one_all_the_same(tmp_path: Path) -> None:
+    kernel = kernels.assemble(tmp_path, kernels.TRIPLE_FAULT)
+    with Machine(MachineSpec(kernel, MEMORY)) as machine:
+        for times in range(30):
+            guest = machine.boot()
+            for _ in range(times % 5):
+                guest.resume()
+                guest.pause()
+            guest.resume()
+            assert guest.run_until_ready(2.0).kind is EndingKind.TRIPLE_FAULT
+
+
 def test_qemu_killed_under_a_guest(tmp_path: Path, children: Callable[[], set[int]]) -> None:
     kernel = kernels.assemble(tmp_path, kernels.SPIN)
     with Machine(MachineSpec(kernel, MEMORY)) as machine:
