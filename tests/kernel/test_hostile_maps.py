@@ -11,7 +11,7 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool
 from harness.machine.shape import BootInformationShape
-from harness.machine.spec import MachineSpec
+from harness.machine.spec import MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, Region
 from tests.kernel.session import MIB, PAGE, Session
@@ -80,3 +80,48 @@ def test_any_map_is_managed_soundly_or_rightly_refused(
         assert usable == usable_frames(memory_map, guest.ram.ranges)
         guest.pause()
         assert inspect_guest(guest).violations == ()
+
+
+PLACES = [
+    *(0x1000, 0x8FFC, 0x9EC00, 0x400000 - 36, 0x600FF8, 0x7FFFF4, 0x900000, 0xA00001),
+    *(16 * MIB - 20, 16 * MIB + 3 * PAGE - 8, 17 * MIB + 2, 20 * MIB, 32 * MIB - 5000),
+]
+"""Physical addresses at and across borders; 5,000 bytes at any reach no other."""
+
+
+@st.composite
+def leavings(draw: st.DrawFn) -> tuple[list[int], BootInformationShape]:
+    """Draw the sizes of modules, and where a boot loader leaves them and all the rest."""
+    sizes = draw(st.lists(st.sampled_from([1, 2500, 4096, 4990]), max_size=5))
+    places = draw(st.permutations(PLACES))
+    shape = BootInformationShape(
+        information_address=places[0] & ~3,
+        map_address=places[1],
+        command_line_address=places[2],
+        module_list_address=places[3],
+        module_addresses=tuple(places[4 : 4 + len(sizes)]),
+        module_strings=draw(st.booleans()),
+        loader_name=draw(st.booleans()),
+    )
+    return sizes, shape
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@given(drawn=leavings())
+def test_wherever_the_loader_leaves_things_they_stay(
+    kernel: KernelImage, pool: Pool, drawn: tuple[list[int], BootInformationShape]
+) -> None:
+    """They are never handed out, and not a byte of the modules is changed."""
+    sizes, shape = drawn
+    modules = tuple(Module(bytes([i + 1]) * size, "m" * i) for i, size in enumerate(sizes))
+    spec = MachineSpec(kernel, 32 * MIB, modules=modules, shape=shape)
+    with pool.boot(spec) as guest:
+        ending = guest.run_until_ready()
+        assert ending.kind is EndingKind.READY, str(ending)
+        session = Session(guest)
+        session.ok("kmalloc 1000000")
+        session.assert_sound()
+        guest.pause()
+        for address, module in zip(shape.module_addresses, modules, strict=True):
+            assert address is not None
+            assert guest.ram.read(address, len(module.data)) == module.data
