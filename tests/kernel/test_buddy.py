@@ -107,6 +107,38 @@ def test_all_memory_can_be_had_in_blocks_and_given_back(
         session.assert_sound()
 
 
+@pytest.mark.parametrize("memory", [size * MIB for size in (8, 9, 12, 31, 100, 128, 192, 256)])
+def test_ram_above_a_power_of_two_is_not_wasted(
+    kernel: KernelImage, pool: Pool, memory: int
+) -> None:
+    """Each size ends its boot, and its last frame can be had."""
+    with booted(kernel, pool, memory) as session:
+        blocks = session.exhaust("high")
+        assert max(block + (PAGE << order) for block, order in blocks) == memory
+        session.assert_sound()
+
+
+def test_an_unaligned_start_costs_no_block(kernel: KernelImage, pool: Pool) -> None:
+    """A base rounded up to the largest block's size throws up to 4 MiB away."""
+    memory_map = parse_compact("0-9f000 usable, 100000-400000 usable, 1003000-1fff000 usable", "-")[
+        0
+    ]
+    with booted(kernel, pool, MEDIUM, map=memory_map) as session:
+        session.assert_sound()
+        frames = sum(1 << order for _, order in session.exhaust("high"))
+        assert frames > sum(map(len, memory_map.usable_frames())) - MIB // PAGE
+
+
+def test_merged_blocks_merge_again(medium: Session) -> None:
+    """Also on the third round: no mark of an earlier life is left on a half."""
+    before = medium.zone().blocks
+    for _ in range(3):
+        pieces = [(medium.alloc(order), order) for order in (0, 3, 0, 1, 9, 0)]
+        medium.free_all(pieces[::-1])
+        assert medium.zone().blocks == before
+    medium.assert_sound()
+
+
 def test_merging_stops_at_the_largest_order(medium: Session) -> None:
     """Two buddies of 4 MiB stay two."""
     blocks = medium.drain(MAX_ORDER)

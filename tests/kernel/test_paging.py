@@ -205,6 +205,14 @@ def test_code_runs_from_a_mapped_page(small: Session) -> None:
     assert small.touch(0x400000, "execute").vector is None
 
 
+def test_the_kernel_runs_in_the_higher_half(small: Session) -> None:
+    """Relative jumps alone never leave the identity mapping."""
+    small.guest.pause()
+    registers = small.guest.registers()
+    assert registers.eip > KERNEL_BASE
+    assert registers.esp > KERNEL_BASE
+
+
 def test_page_0_is_never_mapped(small: Session) -> None:
     """Neither where NULL points nor in the direct map."""
     for address in (0, 4, PAGE - 4):
