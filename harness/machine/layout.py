@@ -14,6 +14,9 @@ FOUR_GIB = 1 << 32
 IO_APIC = 0xFEC00000
 """The lowest device below 4 GiB that hides RAM (``IO_APIC_DEFAULT_ADDRESS``)."""
 
+DISPLAY_MEMORY = 0xFD000000
+"""The last place below the I/O APIC where firmware can put the display's 16 MiB."""
+
 MAX_RAM_BELOW_4G = IO_APIC + 4096
 """QEMU splits RAM of exactly this size or more at 3 GiB; less stays in one piece."""
 
@@ -24,9 +27,11 @@ LEGACY = range(0xA0000, 0x100000)
 def one_piece(spec: MachineSpec) -> bool:
     """Return whether RAM beyond 3.5 GiB is to stay below 4 GiB, where a chosen map may want it.
 
-    QEMU 7.2 aborts when nothing is left between the end of RAM and the I/O APIC.
+    QEMU 7.2 aborts when nothing is left between the end of RAM and the I/O APIC, and SeaBIOS
+    halts when the display's memory does not fit there.
     """
-    return spec.map is not None and spec.memory < IO_APIC
+    end = IO_APIC - 1 if spec.boot is BootPath.DIRECT else DISPLAY_MEMORY
+    return spec.map is not None and spec.memory <= end
 
 
 def extents(spec: MachineSpec) -> tuple[Extent, ...]:

@@ -6,7 +6,8 @@ from harness.machine.errors import SpecError
 from harness.machine.layout import extents
 from harness.machine.spec import BootPath, MachineSpec
 
-FRAME = 4096
+GRANULE = 8192
+"""QEMU rounds the size of RAM up to a multiple of this, which its file would not have then."""
 LEAST = 1 << 20
 MOST = 64 << 30
 FIRMWARES = ("seabios", "qboot")
@@ -33,8 +34,8 @@ def _check_size(spec: MachineSpec) -> None:
             f"impossible size: {spec.memory} bytes of memory; the {spec.boot.value} path takes "
             f"{least >> 20} MiB to {MOST >> 30} GiB"
         )
-    if spec.memory % FRAME:
-        raise SpecError(f"impossible size: {spec.memory} bytes are no multiple of {FRAME}")
+    if spec.memory % GRANULE:
+        raise SpecError(f"impossible size: {spec.memory} bytes are no multiple of {GRANULE}")
 
 
 def _check_segments(spec: MachineSpec) -> None:

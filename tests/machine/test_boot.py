@@ -166,6 +166,21 @@ def test_ram_answers_exactly_where_it_is_said_to(
         assert "0x87654321" in guest.qemu("xp /1xw 0xf1230")
 
 
+@pytest.mark.parametrize("memory", [0xFD000000, 0xFD002000])
+def test_firmware_has_room_for_the_display_beside_much_memory(tmp_path: Path, memory: int) -> None:
+    kernel = kernels.assemble(tmp_path, kernels.READY)
+    fill = Fill(FillKind.ZERO)
+    spec = MachineSpec(kernel, memory, CHOSEN, BootPath.MULTIBOOT, fill=fill)
+    with Machine(spec) as machine:
+        guest = machine.boot()
+        assert guest.run_until_ready().kind is EndingKind.READY
+        low = memory if memory == 0xFD000000 else 3 << 30
+        assert guest.ram.ranges[1] == range(0x100000, low)
+        guest.pause()
+        guest.ram.write(low - 4, b"\x78\x56\x34\x12")
+        assert "0x12345678" in guest.qemu(f"xp /1xw 0x{low - 4:x}")
+
+
 @pytest.mark.parametrize("path", [BootPath.MULTIBOOT, BootPath.ISO])
 def test_firmware_leaves_a_display_in_text_mode(tmp_path: Path, path: BootPath) -> None:
     kernel = kernels.assemble(tmp_path, kernels.READY)

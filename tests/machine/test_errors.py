@@ -31,8 +31,8 @@ def boot(spec: MachineSpec) -> None:
     ("fields", "message"),
     [
         ({"memory": 0}, "impossible size: 0 bytes"),
-        ({"memory": (1 << 20) - 4096}, "1 MiB to 64 GiB"),
-        ({"memory": MEMORY + 1}, "no multiple of 4096"),
+        ({"memory": (1 << 20) - 8192}, "1 MiB to 64 GiB"),
+        ({"memory": MEMORY + 4096}, "no multiple of 8192"),
         ({"memory": 65 << 30}, "impossible size"),
         ({"memory": 2 << 20}, r"too little memory: .* 0x200000 needs RAM up to 0x[0-9a-f]+ \("),
         ({"memory": 1 << 20, "boot": BootPath.ISO}, "2 MiB to 64 GiB"),
