@@ -8,19 +8,22 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing.util import Finalize
+from collections.abc import Generator, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
 
 from harness.check.verdict import Verdict
 from harness.check.verify import verify
+from harness.machine.errors import MachineError
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 
+END_TIMEOUT = 5.0
+"""Seconds that a worker has to end its machines."""
 _PR_SET_PDEATHSIG = 1  # prctl(2), linux/prctl.h
 
-_specs: Sequence[MachineSpec] = ()
-_pool: Pool | None = None
+# A process pool of the standard library shares queues and their locks between its workers: one
+# that is ended at the wrong moment keeps a lock, and the others wait for ever. Here each worker
+# has a pipe of its own.
 
 
 def verify_all(
@@ -33,34 +36,74 @@ def verify_all(
     the processes and their machines at once. Raise what :func:`verify` raises.
     """
     count = max(1, min(jobs or os.cpu_count() or 1, len(specs)))
+    with contextlib.ExitStack() as stack:
+        workers = [stack.enter_context(_worker(specs)) for _ in range(count)]
+        yield from _share_out(workers, len(specs))
+
+
+@contextlib.contextmanager
+def _worker(specs: Sequence[MachineSpec]) -> Iterator[Connection]:
+    """Start a worker; it takes indices from the connection and gives verdicts back."""
     # Forked, so that the kernel's symbols and types are inherited and not sent with each machine.
     context = multiprocessing.get_context("fork")
-    executor = ProcessPoolExecutor(count, context, _start_worker, (specs,))
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, specs), daemon=True)
+    process.start()
+    theirs.close()
     try:
-        futures = {executor.submit(_verify_one, index): index for index in range(len(specs))}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BaseException:
-        for worker in multiprocessing.active_children():
-            worker.terminate()
-        raise
+        yield ours
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        ours.close()
+        process.terminate()
+        process.join(END_TIMEOUT)
+        process.kill()
+        process.join()
 
 
-def _start_worker(specs: Sequence[MachineSpec]) -> None:
-    global _specs, _pool
-    # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and tells us.
+def _share_out(workers: list[Connection], count: int) -> Generator[tuple[int, Verdict], None, None]:
+    waiting = iter(range(count))
+    busy: dict[Connection, int] = {}
+
+    def give(worker: Connection) -> None:
+        index = next(waiting, None)
+        if index is not None:
+            worker.send(index)
+            busy[worker] = index
+
+    for worker in workers:
+        give(worker)
+    while busy:
+        ready = wait(list(busy))
+        for worker in [worker for worker in workers if worker in ready]:
+            index = busy.pop(worker)
+            answer = _answer(worker)
+            give(worker)
+            yield index, answer
+
+
+def _answer(worker: Connection) -> Verdict:
+    try:
+        answer = worker.recv()
+    except (EOFError, ConnectionResetError):
+        raise MachineError("a worker process has ended by itself") from None
+    if isinstance(answer, Exception):
+        raise answer
+    assert isinstance(answer, Verdict)
+    return answer
+
+
+def _work(parent: Connection, specs: Sequence[MachineSpec]) -> None:
+    # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    _specs = specs
-    with contextlib.ExitStack() as stack:
-        _pool = stack.enter_context(Pool())
-        # Runs when this worker leaves, which multiprocessing does without atexit handlers.
-        Finalize(None, stack.pop_all().close, exitpriority=10)
+    with Pool() as pool, contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            parent.send(_verify(specs[parent.recv()], pool))
 
 
-def _verify_one(index: int) -> Verdict:
-    assert _pool is not None
-    return verify(_specs[index], _pool)
+def _verify(spec: MachineSpec, pool: Pool) -> Verdict | Exception:
+    try:
+        return verify(spec, pool)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
+        return error

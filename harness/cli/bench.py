@@ -13,7 +13,7 @@ from rich.table import Table
 from harness.bench.measurement import Measurement, one_core
 from harness.bench.suite import BENCHES
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.files import write_atomically
+from harness.cli.files import check_writable, write_atomically
 from harness.cli.options import kernel_options, load_or_build
 
 
@@ -33,6 +33,8 @@ def bench(
       harness bench
       harness bench --only verdicts_per_second --json bench.json
     """
+    if json_file is not None:
+        check_writable(json_file)
     image = load_or_build(kernel, variables)
     taken: dict[str, Measurement] = {}
     for name in only or tuple(BENCHES):

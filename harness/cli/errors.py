@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from harness.debug.mi import GdbError
 from harness.image.build import BuildError
 from harness.image.description import DescriptionError
 from harness.image.elf import ImageError
 from harness.machine.errors import MachineError, SpecError
 from harness.maps.library import UnknownMap
 from harness.maps.syntax import MapSyntaxError
+from harness.ram.protocol import RamError
 
 EXIT_GOOD = 0
 EXIT_FINDINGS = 1
@@ -15,7 +17,7 @@ EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 
 _BAD_INPUT = (DescriptionError, ImageError, MapSyntaxError, SpecError, UnknownMap)
-_BAD_ENVIRONMENT = (BuildError, MachineError, OSError)
+_BAD_ENVIRONMENT = (BuildError, GdbError, MachineError, OSError, RamError)
 
 USER_ERRORS = (*_BAD_INPUT, *_BAD_ENVIRONMENT)
 """Errors whose message is the whole story for a user; anything else is a defect of ours."""

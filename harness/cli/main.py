@@ -12,7 +12,9 @@ INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 
 def main() -> None:
     """Run the command and exit with its code; Ctrl-C at any moment ends in one sentence."""
-    signal.signal(signal.SIGTERM, _leave)
+    _open_standard_streams()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     try:
         # Not at the top: loading takes long enough for somebody to press Ctrl-C.
         from harness.cli.group import run_command
@@ -27,6 +29,16 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Give each closed standard stream a file: what is opened next must not take its number."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one: those below it are open by now.
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -134,11 +134,11 @@ class Selection:
     def _memories_and_maps(self) -> Iterator[tuple[int, MemoryMap | None]]:
         sizes = self.memory or (None,)
         if not self.maps:
-            yield from ((size or DEFAULT_MEMORY, None) for size in sizes)
+            yield from ((DEFAULT_MEMORY if size is None else size, None) for size in sizes)
         for memory_map in find_maps(self.maps):
             for size in sizes:
                 keep = size is None or self.exact
-                memory = size or memory_map.claimed_memory()
+                memory = memory_map.claimed_memory() if size is None else size
                 yield memory, memory_map if keep else scale(memory_map, memory)
 
 

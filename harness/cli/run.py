@@ -13,7 +13,7 @@ from rich.console import Console
 from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.files import write_atomically
+from harness.cli.files import check_writable, write_atomically
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
@@ -45,10 +45,12 @@ def run(selection: Selection, jobs: int | None, json_file: Path | None) -> int:
       harness run --map '0-9fc00 usable, 100000-4000000 usable'
       harness run --kernel ~/mykernel --memory 32M
     """
+    to_stdout = json_file is not None and str(json_file) == "-"
+    if json_file is not None and not to_stdout:
+        check_writable(json_file)
     kernel = selection.load_kernel()
     default = selection.is_default
     machines = default_matrix(selection, kernel) if default else selection.machines(kernel)
-    to_stdout = json_file is not None and str(json_file) == "-"
     verdicts, interrupted = _verify(machines, jobs, quiet=to_stdout)
     done = [verdict for verdict in verdicts if verdict is not None]
     if not to_stdout:
@@ -82,7 +84,9 @@ def _verify(
 
 def _show(verdicts: list[Verdict], planned: int) -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    console.print(run_table(verdicts))
+    with console.capture() as table:
+        console.print(run_table(verdicts))
+    click.echo("\n".join(line.rstrip() for line in table.get().splitlines()))
     counts = {
         kind: sum(verdict.verdict == kind for verdict in verdicts)
         for kind in ("good", "refused", "finding")
@@ -92,7 +96,7 @@ def _show(verdicts: list[Verdict], planned: int) -> None:
     text += f"{counts['finding']} with findings"
     if len(verdicts) < planned:
         text += f"; interrupted, {planned - len(verdicts)} not run"
-    console.print(text, highlight=False)
+    click.echo(text)
 
 
 def _write_json(verdicts: list[Verdict], file: Path, to_stdout: bool) -> None:

@@ -21,7 +21,8 @@ def processes_of_session(leader: int) -> list[str]:
         try:
             fields = status.read_text().rsplit(")", 1)[1].split()
             # proc(5): behind the name come state, ppid, pgrp and session.
-            if int(fields[3]) == leader:
+            # A zombie has ended; it waits for init to take note.
+            if int(fields[3]) == leader and fields[0] not in "ZX":
                 found.append((status.parent / "cmdline").read_text())
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended while we looked
