@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from harness.check.inspect import inspect_guest, model_of
@@ -16,6 +16,15 @@ from harness.maps.memory_map import MemoryMap
 from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, Region
 from tests.kernel.session import MIB, PAGE, Session
 from tests.kernel.test_firmware_map import frames_of, told_regions, usable_frames
+
+BOUNDED = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+"""A failing machine is shown as it was drawn: to shrink one takes minutes of boots."""
 
 SIZES = [16 * MIB, 17 * MIB, 32 * MIB, 64 * MIB]
 BORDERS = [
@@ -61,8 +70,7 @@ def specs(draw: st.DrawFn) -> tuple[int, MemoryMap, BootInformationShape]:
     return memory, draw(hostile_maps(memory)), BootInformationShape(entry_sizes=tuple(sizes))
 
 
-@settings(max_examples=150, derandomize=True, deadline=None, database=None,
-          suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])  # fmt: skip
+@settings(BOUNDED, max_examples=150)
 @given(drawn=specs())
 def test_any_map_is_managed_soundly_or_rightly_refused(
     kernel: KernelImage, pool: Pool, drawn: tuple[int, MemoryMap, BootInformationShape]
@@ -106,7 +114,7 @@ def leavings(draw: st.DrawFn) -> tuple[list[int], BootInformationShape]:
     return sizes, shape
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, database=None)
+@settings(BOUNDED, max_examples=60)
 @given(drawn=leavings())
 def test_wherever_the_loader_leaves_things_they_stay(
     kernel: KernelImage, pool: Pool, drawn: tuple[list[int], BootInformationShape]
