@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.check.linear import LinearMap, linear_maps
-from harness.check.runs import FRAME_SIZE, inward, outward
+from harness.check.runs import FRAME_SIZE, inward, outward, runs
 from harness.image.description import Description
 from harness.image.kernel_image import KernelImage
 from harness.maps.memory_map import MemoryMap
@@ -87,6 +87,7 @@ class Model:
         image = outward(kernel.image_range())
         placed = tuple(placements)
         usable = _usable(memory_map, ram_ranges, _span(memory_map, image, placed))
+        _keep_largest(usable, kernel.description.firmware_map.regions)
         reason, reasons = _reasons(usable, image, placed)
         return cls(
             usable=usable,
@@ -158,6 +159,16 @@ def _usable(
         frames = inward(ram)
         present[frames.start : frames.stop] = True
     return claimed & present
+
+
+def _keep_largest(usable: npt.NDArray[np.bool_], regions: int | None) -> None:
+    """Take what goes beyond the kernel's table of ``regions`` out of ``usable``."""
+    found = runs(usable)
+    if regions is None or len(found) <= regions:
+        return
+    largest_first = np.argsort(found[:, 0] - found[:, 1], kind="stable")
+    for first, end in found[largest_first[regions:]].tolist():
+        usable[first:end] = False
 
 
 def _reasons(

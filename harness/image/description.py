@@ -85,6 +85,14 @@ class Zone:
 
 
 @dataclass(frozen=True)
+class FirmwareMap:
+    """What the kernel keeps of the firmware's memory map."""
+
+    regions: int | None = None
+    """At most so many. Of more usable ones the largest stay, of equal ones the lowest."""
+
+
+@dataclass(frozen=True)
 class LinearMapping:
     """Pages [``virtual``, ``end``) that map frames 0, 1, 2 … in order."""
 
@@ -233,6 +241,7 @@ class Description:
     console: Console = field(default_factory=Console)
     monitor: Monitor | None = None
     zones: tuple[Zone, ...] = ()
+    firmware_map: FirmwareMap = field(default_factory=FirmwareMap)
     moments: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Name of an instant of the boot → function before whose first instruction it is."""
     page_tables: PageTables = field(default_factory=PageTables)

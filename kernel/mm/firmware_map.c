@@ -27,8 +27,8 @@ static uint32_t region_frames(const struct memory_region *region)
 
 /*
  * Make room in a full table for a usable region. A reservation may go first: frames in no region
- * are as unusable as reserved ones. Without any, the smallest usable region goes; false when that
- * is the new one.
+ * are as unusable as reserved ones. Without any, the smallest usable region goes, of equal ones
+ * the highest; false when that is the new one.
  */
 static bool make_room(uint32_t frames)
 {
@@ -40,7 +40,7 @@ static bool make_room(uint32_t frames)
             remove_region(i);
             return true;
         }
-        if (region_frames(region) < region_frames(&firmware_map.regions[smallest]))
+        if (region_frames(region) <= region_frames(&firmware_map.regions[smallest]))
             smallest = i;
     }
     dropped_regions++;
