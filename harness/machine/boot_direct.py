@@ -83,9 +83,8 @@ def prepare(spec: MachineSpec) -> DirectBoot:
     slot = mailbox(spec.kernel)
     placer.take(slot, MAILBOX_SIZE)
     composition = compose(spec, memory_map, placer)
-    pieces = [(segment.physical, segment.data) for segment in spec.kernel.segments]
-    pieces += [
-        (segment.physical + len(segment.data), bytes(segment.memory_size - len(segment.data)))
+    pieces = [
+        (segment.physical, segment.data.ljust(segment.memory_size, b"\0"))
         for segment in spec.kernel.segments
     ]
     pieces += [(placement.start, data) for placement, data in composition.pieces]

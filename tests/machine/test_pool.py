@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from harness.machine.ending import EndingKind
+from harness.machine.errors import SpecError
 from harness.machine.machine import Machine
 from harness.machine.pool import Pool
 from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
@@ -118,6 +119,20 @@ def test_nothing_is_left_behind(tmp_path: Path, children: Children) -> None:
         use()
     assert (descriptors(), set(Path("/tmp").glob("harness-*"))) == before
     assert not children()
+
+
+def test_a_machine_that_qemu_refuses_leaves_nothing_behind(
+    tmp_path: Path, children: Children
+) -> None:
+    spec = MachineSpec(kernels.assemble(tmp_path, kernels.READY), MEMORY)
+    with Pool() as pool:
+        pool.boot(spec)
+        before = descriptors(), children()
+        for path in (BootPath.DIRECT, BootPath.MULTIBOOT):
+            with pytest.raises(SpecError, match="knows no CPU"):
+                pool.boot(replace(spec, cpu="no-such-cpu", boot=path))
+        assert (descriptors(), children()) == before
+        assert pool.boot(spec).run_until_ready().kind is EndingKind.READY
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
