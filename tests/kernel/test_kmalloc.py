@@ -227,3 +227,12 @@ def test_more_blocks_than_one_page_of_records(small: Session) -> None:
     records = small.assert_sound().state.metadata
     kept = sum(len(area) for entry in records if entry.owner for area in entry.storage) // PAGE
     assert small.zone().free == before.free - (kept - 1)
+
+
+def test_records_of_areas_are_used_again(small: Session) -> None:
+    """More blocks one after another than a frame has records take no frame."""
+    before = small.zone()
+    for _ in range(300):
+        small.ok(f"kfree {small.kmalloc(1):#x}")
+    assert small.zone().blocks == before.blocks
+    small.assert_sound()
