@@ -3,8 +3,9 @@
 Everything here is one thread and one socket. QEMU 7.2 takes commands in byte by byte, at 3.8 µs
 each on the machine where this was measured: 0.12 ms for ``stop``, 0.26 ms for ``set-action``. So
 what is sent is as short as JSON allows, and commands are posted together where nothing has to be
-known in between. The official asyncio client needs 5.1 ms for a machine's reset to the kernel's
-first line on one core, of which 1.5 ms are its own event loop's; this one 2.6 ms.
+known in between. With the official asyncio client, on whose event loop the console's bytes had to
+be awaited as well, a reset to the bundled kernel's first line took 3.4 ms on one core; with this
+one it takes 2.1 ms (the fastest of 150).
 """
 
 from __future__ import annotations
