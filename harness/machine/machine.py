@@ -28,9 +28,9 @@ class Machine:
     def boot(self, spec: MachineSpec | None = None) -> Guest:
         """Return a guest that is paused before its kernel's first instruction.
 
-        Can be called again: on the direct path the same process is reset, which takes less than 1 ms,
-        on the others a new one is started. ``spec`` may then differ from the machine's in map,
-        fill, command line, modules and shape.
+        Can be called again: on the direct path the same process is reset, which takes less than
+        1 ms, on the others a new one is started. ``spec`` may then differ from the machine's in
+        map, fill, command line, modules and shape.
         """
         if spec is not None:
             check_spec(spec)
