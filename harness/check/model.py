@@ -68,6 +68,8 @@ class Model:
     """Frames of the kernel's image, .bss included."""
     zones: tuple[FrameZone, ...]
     linear: tuple[LinearMap, ...]
+    entries: int = 0
+    """Entries of the firmware's map."""
     description: Description = field(default_factory=Description, repr=False)
 
     @classmethod
@@ -96,6 +98,7 @@ class Model:
             image=image,
             zones=_zones(kernel.description),
             linear=linear_maps(kernel),
+            entries=len(memory_map.entries),
             description=kernel.description,
         )
 

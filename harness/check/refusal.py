@@ -25,6 +25,9 @@ FRAMES_PER_TABLE = 1024
 
 def reason_to_refuse(model: Model, kernel: KernelImage) -> str | None:
     """Return why ``kernel`` may turn the machine down, or None when it has no reason to."""
+    most = model.description.firmware_map.entries
+    if most is not None and model.entries > most:
+        return f"the map has {model.entries} entries, and the kernel takes {most}"
     if not model.usable.any():
         return "the map has no usable frame where RAM is"
     low = _reachable(model)

@@ -86,8 +86,10 @@ class Zone:
 
 @dataclass(frozen=True)
 class FirmwareMap:
-    """What the kernel keeps of the firmware's memory map."""
+    """What the kernel takes of the firmware's memory map."""
 
+    entries: int | None = None
+    """A map with more entries may be refused."""
     regions: int | None = None
     """At most so many. Of more usable ones the largest stay, of equal ones the lowest."""
 

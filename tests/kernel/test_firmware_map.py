@@ -271,3 +271,11 @@ def test_more_regions_than_the_table_holds_cost_ram_but_no_reservation(
         assert f"{pieces - listed} usable regions dropped" in session.boot_log
         # The model knows which pieces must have stayed: everything else is as it has to be.
         assert session.inspect().violations == ()
+
+
+def test_a_map_that_is_too_long_to_read_is_refused(kernel: KernelImage, pool: Pool) -> None:
+    entries = (Region(0, 0x9F000, 1), Region(MIB, 15 * MIB, 1))
+    long = MemoryMap(entries * (16384 // len(entries)) + entries)
+    verdict = verify(MachineSpec(kernel, MEMORY, map=long), pool)
+    assert (verdict.verdict, verdict.violations) == ("refused", ())
+    assert "16386 entries" in str(verdict.refusal)
