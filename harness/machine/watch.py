@@ -19,6 +19,8 @@ WALL_FACTOR = 10
 """The wall clock may take so many times the CPU time that was granted."""
 INTERVAL = 0.25
 """Seconds between looks at a guest that says nothing."""
+REST_OF_LINE = 100e-6
+"""Seconds for which the console is left to fill once a line has begun; QEMU's news still count."""
 IDLE = 0.02
 """CPU seconds an interval, below which a guest is not computing."""
 REPORT_TIMEOUT = 2.0
@@ -108,10 +110,11 @@ class Watch:
                 if qmp.fileno() in ready:
                     qmp.read()
                 return
-            # A line comes byte by byte; nothing else is worth a look before its end.
             console.receive()
             if console.has_line or console.hung_up:
                 return
+            # A line comes byte by byte: waking up for each would take the guest's core from it.
+            select.select([qmp, self._vm.process.exit_descriptor], [], [], REST_OF_LINE)
 
     def _look(self, clock: _Clock, match: Match | None, breakpoints: bool) -> Ending | None:
         """Return how the guest ended, None while it goes on."""
