@@ -114,7 +114,7 @@ class Watch:
             if console.has_line or console.hung_up:
                 return
             # A line comes byte by byte: waking up for each would take the guest's core from it.
-            select.select([qmp, self._vm.process.exit_descriptor], [], [], REST_OF_LINE)
+            select.select([qmp.fileno(), self._vm.process.exit_descriptor], [], [], REST_OF_LINE)
 
     def _look(self, clock: _Clock, match: Match | None, breakpoints: bool) -> Ending | None:
         """Return how the guest ended, None while it goes on."""
