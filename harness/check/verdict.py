@@ -28,6 +28,8 @@ class Verdict:
     """None when there was no state to look at."""
     seconds: float = 0.0
     """Wall-clock time from the request to the verdict."""
+    thorough: bool = False
+    """Whether earlier moments and the page tables' other readers were looked at as well."""
     refusal: str | None = None
     """Why the model agrees that the machine may be turned down."""
 

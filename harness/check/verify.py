@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from harness.check.cross_check import cross_check
 from harness.check.inspect import inspect_guest, model_of
 from harness.check.refusal import reason_to_refuse
 from harness.check.verdict import Verdict
@@ -31,22 +32,25 @@ _ENDINGS = {
 }
 
 
-def verify(spec: MachineSpec, pool: Pool | None = None, moments: bool = False) -> Verdict:
+def verify(spec: MachineSpec, pool: Pool | None = None, thorough: bool = False) -> Verdict:
     """Boot ``spec``, decode its memory manager when it is ready, check it, and say what it is.
 
-    With a ``pool`` a warm machine is reused. With ``moments`` the guest is also stopped at each
-    moment of the description at which a bitmap is in charge, at the cost of a breakpoint each.
+    With a ``pool`` a warm machine is reused. A ``thorough`` look takes some ten times as long: the
+    guest is also stopped at each moment of the description at which a bitmap is in charge, and
+    its page tables are compared with QEMU's own walk and with what the CPU does.
     Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
     """
     started = time.perf_counter()
     with _booted(spec, pool) as guest:
         early: list[Violation] = []
-        ending = _run(guest, early if moments else None)
-        verdict = _judge(guest, ending)
+        ending = _run(guest, early if thorough else None)
+        verdict = _judge(guest, ending, thorough)
     violations = (*early, *verdict.violations)
     word = "finding" if violations else verdict.verdict
     seconds = time.perf_counter() - started
-    return replace(verdict, violations=violations, verdict=word, seconds=seconds)
+    return replace(
+        verdict, violations=violations, verdict=word, seconds=seconds, thorough=thorough
+    )
 
 
 @contextlib.contextmanager
@@ -79,12 +83,15 @@ def _moments(description: Description) -> Iterator[tuple[str, str]]:
             yield moment, function
 
 
-def _judge(guest: Guest, ending: Ending) -> Verdict:
+def _judge(guest: Guest, ending: Ending, thorough: bool) -> Verdict:
     verdict = Verdict(guest.spec, "good", ending.kind.value, ending)
     if ending.kind is EndingKind.READY:
         guest.pause()
         inspection = inspect_guest(guest)
-        return replace(verdict, violations=inspection.violations, summary=inspection.summary)
+        violations = inspection.violations
+        if thorough:
+            violations += cross_check(guest, inspection)
+        return replace(verdict, violations=violations, summary=inspection.summary)
     if ending.kind is EndingKind.REFUSED:
         reason = reason_to_refuse(model_of(guest), guest.spec.kernel)
         if reason is not None:

@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), linux/prctl.h
 
 
 def verify_all(
-    specs: Sequence[MachineSpec], jobs: int | None = None
+    specs: Sequence[MachineSpec], jobs: int | None = None, thorough: bool = False
 ) -> Generator[tuple[int, Verdict], None, None]:
     """Yield the index of each machine and its verdict, in the order in which they end.
 
@@ -37,17 +37,17 @@ def verify_all(
     """
     count = max(1, min(jobs or os.cpu_count() or 1, len(specs)))
     with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(_worker(specs)) for _ in range(count)]
+        workers = [stack.enter_context(_worker(specs, thorough)) for _ in range(count)]
         yield from _share_out(workers, len(specs))
 
 
 @contextlib.contextmanager
-def _worker(specs: Sequence[MachineSpec]) -> Iterator[Connection]:
+def _worker(specs: Sequence[MachineSpec], thorough: bool) -> Iterator[Connection]:
     """Start a worker; it takes indices from the connection and gives verdicts back."""
     # Forked, so that the kernel's symbols and types are inherited and not sent with each machine.
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, specs), daemon=True)
+    process = context.Process(target=_work, args=(theirs, specs, thorough), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -92,18 +92,18 @@ def _answer(worker: Connection) -> Verdict:
     return answer
 
 
-def _work(parent: Connection, specs: Sequence[MachineSpec]) -> None:
+def _work(parent: Connection, specs: Sequence[MachineSpec], thorough: bool) -> None:
     # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     with Pool() as pool, contextlib.suppress(EOFError, ConnectionError):
         while True:
-            parent.send(_verify(specs[parent.recv()], pool))
+            parent.send(_verify(specs[parent.recv()], pool, thorough))
 
 
-def _verify(spec: MachineSpec, pool: Pool) -> Verdict | Exception:
+def _verify(spec: MachineSpec, pool: Pool, thorough: bool) -> Verdict | Exception:
     try:
-        return verify(spec, pool)
+        return verify(spec, pool, thorough)
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
         return error

@@ -8,13 +8,15 @@ from dataclasses import asdict
 import click
 
 from harness.check.cross_check import cross_check
-from harness.check.inspect import Inspection, inspect_guest
+from harness.check.inspect import Inspection, inspect_guest, model_of
 from harness.check.model import READY
+from harness.check.refusal import reason_to_refuse
 from harness.check.violation import Violation
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import Selection, machine_options
 from harness.image.description import Description
-from harness.machine.ending import EndingKind
+from harness.machine.ending import Ending, EndingKind
+from harness.machine.errors import GuestEnded
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 from harness.report.run_table import lost_text, violation_text
@@ -50,10 +52,9 @@ def inspect(selection: Selection, as_json: bool, moment: str, cross: bool) -> in
     kernel = selection.load_kernel()
     spec = selection.machine(kernel)
     with Machine(spec) as machine, machine.boot() as guest:
-        failure = _run_until(guest, moment, kernel.description)
-        if failure is not None:
-            click.echo(failure, err=True)
-            return EXIT_FINDINGS
+        ending = _run_until(guest, moment, kernel.description)
+        if ending is not None:
+            return _explain(guest, ending)
         inspection = inspect_guest(guest, moment)
         extra = cross_check(guest, inspection) if cross else ()
     violations = (*inspection.violations, *extra)
@@ -64,19 +65,31 @@ def inspect(selection: Selection, as_json: bool, moment: str, cross: bool) -> in
     return EXIT_FINDINGS if violations else EXIT_GOOD
 
 
-def _run_until(guest: Guest, moment: str, description: Description) -> str | None:
-    """Run the guest until the moment and pause it; return why it did not come to that."""
+def _run_until(guest: Guest, moment: str, description: Description) -> Ending | None:
+    """Run the guest until the moment and pause it; return how it ended if it did before."""
     if moment == READY:
         ending = guest.run_until_ready()
-        if ending.kind is not EndingKind.READY:
-            return f"the machine did not get ready\n{ending}"
         guest.pause()
-        return None
+        return None if ending.kind is EndingKind.READY else ending
     if moment not in description.moments:
         known = ", ".join([READY, *description.moments])
         raise click.BadParameter(f"no moment {moment!r}; this kernel has {known}")
-    guest.stop_before(description.moments[moment])
+    try:
+        guest.stop_before(description.moments[moment])
+    except GuestEnded as error:
+        return error.ending
     return None
+
+
+def _explain(guest: Guest, ending: Ending) -> int:
+    """Say why there is nothing to inspect; a machine may be turned down with good reason."""
+    click.echo(f"There is nothing to inspect: the guest ended.\n{ending}")
+    if ending.kind is EndingKind.REFUSED:
+        reason = reason_to_refuse(model_of(guest), guest.kernel)
+        if reason is not None:
+            click.echo(f"Rightly so: {reason}.")
+            return EXIT_GOOD
+    return EXIT_FINDINGS
 
 
 def _as_json(inspection: Inspection, violations: tuple[Violation, ...]) -> dict[str, object]:

@@ -157,6 +157,8 @@ def find_maps(names: Iterable[str]) -> list[MemoryMap]:
             found += load_maps(Path(name))
         elif re.search(r"[\s,@:]", name):
             found += parse_maps(name, "--map")
+        elif name.startswith((".", "/", "~")):
+            raise click.BadParameter(f"{name} is no file, and begins like one")
         else:
             library.get(name)  # says that there is none, and which are near
     return found

@@ -20,11 +20,18 @@ from harness.cli.progress import shown_progress
 from harness.machine.spec import MachineSpec
 from harness.report.run_table import finding_text, run_table
 
+_LEAST = 100  # columns that the figures need: a narrower terminal wraps lines, and loses none
 _WIDE = 400  # columns of a table that does not go to a terminal: nothing is folded
 
 
 @click.command()
 @machine_options
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Also look at earlier moments of the boot, and compare the page tables with QEMU's walk "
+    "and with what the CPU does. The default matrix does.",
+)
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
 @click.option(
     "--json",
@@ -32,7 +39,7 @@ _WIDE = 400  # columns of a table that does not go to a terminal: nothing is fol
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write every machine's result here; - for standard output, without the table.",
 )
-def run(selection: Selection, jobs: int | None, json_file: Path | None) -> int:
+def run(selection: Selection, thorough: bool, jobs: int | None, json_file: Path | None) -> int:
     """Boot the kernel on machines, decode its memory manager, and check it.
 
     Without --memory, --map and --boot: the default matrix of sizes, real maps and boot paths.
@@ -51,7 +58,7 @@ def run(selection: Selection, jobs: int | None, json_file: Path | None) -> int:
     kernel = selection.load_kernel()
     default = selection.is_default
     machines = default_matrix(selection, kernel) if default else selection.machines(kernel)
-    verdicts, interrupted = _verify(machines, jobs, quiet=to_stdout)
+    verdicts, interrupted = _verify(machines, jobs, thorough or default, quiet=to_stdout)
     done = [verdict for verdict in verdicts if verdict is not None]
     if not to_stdout:
         _show(done, len(machines))
@@ -63,14 +70,14 @@ def run(selection: Selection, jobs: int | None, json_file: Path | None) -> int:
 
 
 def _verify(
-    machines: list[MachineSpec], jobs: int | None, quiet: bool
+    machines: list[MachineSpec], jobs: int | None, thorough: bool, quiet: bool
 ) -> tuple[list[Verdict | None], bool]:
     """Return a verdict for each machine, None where Ctrl-C came first, and whether it came."""
     verdicts: list[Verdict | None] = [None] * len(machines)
     try:
         with (
             shown_progress("booting", len(machines), quiet) as progress,
-            contextlib.closing(verify_all(machines, jobs)) as results,
+            contextlib.closing(verify_all(machines, jobs, thorough)) as results,
         ):
             for index, verdict in results:
                 verdicts[index] = verdict
@@ -83,7 +90,7 @@ def _verify(
 
 
 def _show(verdicts: list[Verdict], planned: int) -> None:
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = Console(width=max(Console().width, _LEAST) if sys.stdout.isatty() else _WIDE)
     with console.capture() as table:
         console.print(run_table(verdicts))
     click.echo("\n".join(line.rstrip() for line in table.get().splitlines()))

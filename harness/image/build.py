@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -46,7 +47,8 @@ def build(
     try:
         with FileLock(f"{directory}.lock", timeout=DEADLINE):
             _run(expand_command(recipe, source, directory, chosen), source)
-            return _image(directory / recipe.image, description)
+            image = _image(directory / recipe.image, description)
+            return replace(image, variables=tuple(sorted(chosen.items())))
     except Timeout:
         raise BuildError(
             f"another process has been building in {directory} for {DEADLINE} s"
@@ -100,7 +102,8 @@ def expand_command(
 
 def _run(command: list[str], source: Path) -> None:
     if not command or shutil.which(command[0]) is None:
-        raise BuildError(f"{command[0] if command else 'the build command'} is not installed")
+        program = command[0] if command else "the build command"
+        raise BuildError(f"{program} is not installed; 'harness doctor' says how to get it")
     try:
         process = subprocess.run(
             command,

@@ -38,6 +38,8 @@ class KernelImage:
     description: Description
     multiboot_flags: int = 0
     """Flags of the Multiboot header (Multiboot 0.6.96, section 3.1.2)."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Build variables that were set, when it was built here."""
     contents: bytes = field(default=b"", repr=False)
     """The whole file, for its symbols and debug information."""
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
+from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, FillKind, MachineSpec
 from harness.maps import library
 from harness.maps.memory_map import MemoryMap
@@ -12,16 +16,36 @@ from harness.maps.scale import scale
 from harness.report.units import size
 
 
-def command_line(spec: MachineSpec, command: str = "run") -> str:
-    """Return one shell command that boots ``spec`` again; ``command`` is harness's."""
-    words = ["harness", command, *_kernel(spec), "--memory", size(spec.memory)]
+def command_line(spec: MachineSpec, thorough: bool = False) -> str:
+    """Return one shell command that boots ``spec`` again; see :func:`left_out`."""
+    words = [program(), "run", *_kernel(spec), "--memory", size(spec.memory)]
     words += _map(spec.map, spec.memory)
     words += ["--boot", spec.boot.value, "--cpu", spec.cpu, "--fill", fill_text(spec.fill)]
     if spec.append:
         words += ["--append", spec.append]
-    if spec.icount:
-        words.append("--icount")
+    words += ["--icount"] * spec.icount + ["--thorough"] * thorough
     return shlex.join(words)
+
+
+def left_out(spec: MachineSpec) -> list[str]:
+    """Return what of ``spec`` only a program can ask for, not the command line."""
+    differences = {
+        "modules": bool(spec.modules),
+        "firmware": spec.firmware != "seabios",
+        "the boot information's shape": spec.shape != BootInformationShape(),
+        "cutmem": bool(spec.cutmem),
+        "the fill of all RAM": spec.fill.everywhere,
+    }
+    return [name for name, differs in differences.items() if differs]
+
+
+def program() -> str:
+    """Return what to type for this very ``harness``."""
+    here = Path(sys.executable).with_name("harness")
+    found = shutil.which("harness")
+    if (found and Path(found).samefile(here)) or not here.exists():
+        return "harness"
+    return str(here)
 
 
 def fill_text(fill: Fill) -> str:
@@ -30,10 +54,12 @@ def fill_text(fill: Fill) -> str:
 
 
 def _kernel(spec: MachineSpec) -> list[str]:
-    description = spec.kernel.description
-    if description.bundled:
-        return []
-    return ["--kernel", str(description.path or spec.kernel.path)]
+    kernel, words = spec.kernel, []
+    if not kernel.description.bundled:
+        words += ["--kernel", str(kernel.description.path or kernel.path.resolve())]
+    for name, value in kernel.variables:
+        words += ["--build", f"{name}={value}"]
+    return words
 
 
 def _map(memory_map: MemoryMap | None, memory: int) -> list[str]:

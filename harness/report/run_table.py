@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.check.verdict import Verdict
 from harness.check.violation import Violation
-from harness.report.reproduce import command_line
+from harness.report.reproduce import command_line, left_out
 from harness.report.units import about, milliseconds, size
 
 _STYLES = {"good": "green", "refused": "yellow", "finding": "bold red"}
@@ -68,7 +68,9 @@ def finding_text(verdict: Verdict) -> str:
         lines.append(f"  {violation_text(violation)}")
     if len(verdict.violations) > _MOST_VIOLATIONS:
         lines.append(f"  … and {len(verdict.violations) - _MOST_VIOLATIONS} more (--json has all)")
-    lines.append(f"  reproduce: {command_line(spec)}")
+    lines.append(f"  reproduce: {command_line(spec, verdict.thorough)}")
+    if missing := left_out(spec):
+        lines.append(f"  (without {', '.join(missing)}, which the command line cannot say)")
     return "\n".join(lines)
 
 

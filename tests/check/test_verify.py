@@ -40,7 +40,7 @@ def test_the_summary_adds_up(kernel: KernelImage, pool: Pool) -> None:
 
 
 def test_without_a_pool_and_at_its_moments(kernel: KernelImage) -> None:
-    verdict = verify(MachineSpec(kernel, 16 * MIB), moments=True)
+    verdict = verify(MachineSpec(kernel, 16 * MIB), thorough=True)
     assert verdict.verdict == "good", words(verdict.violations)
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from harness.cli.options import Selection
 from harness.cli.run import run
 from harness.image.kernel_image import KernelImage
-from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
+from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec, Module
 from harness.maps import library
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
 from harness.maps.scale import scale
-from harness.report.reproduce import command_line
+from harness.report.reproduce import command_line, left_out
 
 MIB = 1 << 20
 REAL = library.get(library.names()[0])
@@ -23,7 +25,7 @@ REAL = library.get(library.names()[0])
 def understood(line: str, kernel: KernelImage) -> list[MachineSpec]:
     """Return the machines that ``harness run`` makes of a command line."""
     program, command, *arguments = shlex.split(line)
-    assert (program, command) == ("harness", "run")
+    assert (Path(program).name, command) == ("harness", "run")
     values = run.make_context("run", arguments).params
     chosen = {name: values[name] for name in Selection.__dataclass_fields__}
     return Selection(**chosen).machines(kernel)
@@ -51,3 +53,14 @@ def test_round_trip(kernel: KernelImage, changes: dict[str, object]) -> None:
     assert (again.map and again.map.entries) == (spec.map and spec.map.entries)
     for name in ("boot", "cpu", "fill", "append", "icount"):
         assert getattr(again, name) == getattr(spec, name)
+
+
+def test_build_variables_are_said(kernel: KernelImage) -> None:
+    spec = MachineSpec(replace(kernel, variables=(("CC", "clang"),)), 64 * MIB)
+    assert "--build CC=clang" in command_line(spec)
+
+
+def test_what_the_command_line_cannot_say_is_named(kernel: KernelImage) -> None:
+    spec = MachineSpec(kernel, 64 * MIB, modules=(Module(b"x"),), firmware="qboot")
+    assert left_out(spec) == ["modules", "firmware"]
+    assert left_out(MachineSpec(kernel, 64 * MIB)) == []
