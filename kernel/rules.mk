@@ -1,0 +1,63 @@
+# Run by the Makefile in the output directory; `source` is a link to the top of the source tree.
+#
+# Sources are found by wildcard. Compilers run at the top of the source tree and see relative
+# names, so the result does not depend on where the tree or the output lies.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+LD ?= ld
+WERROR ?= -Werror
+
+SCRIPT := source/linker/higher-half.ld
+# The dependency files' names are relative to the top.
+VPATH := source
+
+has_option = $(shell $(CC) -Werror -m32 -march=i486 $(1) -S -x c /dev/null -o /dev/null 2>/dev/null \
+	&& echo $(1))
+
+# i486: neither CMOV nor SSE nor CPUID may be taken for granted. Tuned for what came later: for
+# the 486, GCC fills and copies each small struct with REP, which is slow on everything else.
+MACHINE := -m32 -march=i486 -mtune=generic $(call has_option,-mgeneral-regs-only) \
+	$(call has_option,-fcf-protection=none)
+# In a recipe, $$PWD is where the compiler runs.
+DEBUG := -g -gdwarf-4 -ffile-prefix-map="$$PWD"=.
+ALL_CPPFLAGS := -I kernel $(CPPFLAGS)
+ALL_CFLAGS := $(MACHINE) $(DEBUG) -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie \
+	-fno-stack-protector -fno-omit-frame-pointer -fno-optimize-sibling-calls \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-delete-null-pointer-checks \
+	-Wall -Wextra $(WERROR) $(EXTRA_CFLAGS)
+ALL_ASFLAGS := $(MACHINE) $(DEBUG) -fno-pic
+ALL_LDFLAGS := -m elf_i386 -nostdlib --build-id=sha1 -z max-page-size=4096 -z noexecstack \
+	$(LDFLAGS)
+
+SOURCES := $(sort $(shell cd source && find kernel -name '*.c' -o -name '*.S'))
+OBJECTS := $(SOURCES:%=%.o)
+
+kernel.elf: $(OBJECTS) $(SCRIPT) link-flags
+	$(LD) $(ALL_LDFLAGS) -T $(SCRIPT) -o $@ $(OBJECTS)
+
+compile = out=$$PWD && cd -P source && \
+	$(CC) $(ALL_CPPFLAGS) $(1) -MMD -MP -MT $@ -MF "$$out/$@.d" -o "$$out/$@" -c
+
+kernel/%.c.o: source/kernel/%.c compile-flags
+	@mkdir -p $(@D)
+	$(call compile,$(ALL_CFLAGS)) kernel/$*.c
+
+kernel/%.S.o: source/kernel/%.S compile-flags
+	@mkdir -p $(@D)
+	$(call compile,$(ALL_ASFLAGS)) kernel/$*.S
+
+# Files that change only when their contents do: what hangs on them is then built again.
+compile_text = $(shell $(CC) --version | head -n 1) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_ASFLAGS)
+link_text = $(shell $(LD) --version | head -n 1) $(ALL_LDFLAGS) $(OBJECTS)
+
+compile-flags: text = $(compile_text)
+link-flags: text = $(link_text)
+compile-flags link-flags: FORCE
+	@{ readlink source && printf '%s\n' '$(subst ','\'',$(text))'; } > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+.PHONY: FORCE
+.DELETE_ON_ERROR:
+-include $(OBJECTS:=.d)

@@ -1,0 +1,64 @@
+"""The kernel's Makefile: where the tree lies neither stops the build nor shows in the result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TREE = Path(__file__).resolve().parents[2]
+SECONDS = 120
+
+
+def copy_tree(top: Path) -> Path:
+    """Copy what a build needs below ``top``; return the kernel's folder."""
+    for folder in ("kernel", "linker"):
+        shutil.copytree(TREE / folder, top / folder)
+    return top / "kernel"
+
+
+def make(kernel: Path, *arguments: str) -> str:
+    """Run make in the kernel's folder and return what it said."""
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+    jobs = f"-j{len(os.sched_getaffinity(0))}"
+    command = ["make", jobs, "-C", str(kernel), *arguments]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Build in a folder with an awkward name; return the kernel's folder and the image."""
+    top = tmp_path_factory.mktemp("trees") / 'tree, "b" and it\'s'
+    kernel = copy_tree(top)
+    make(kernel, f"O={top / 'out of tree'}")
+    return kernel, top / "out of tree" / "kernel.elf"
+
+
+def test_blanks_commas_and_quotes_in_paths(built: tuple[Path, Path], tmp_path: Path) -> None:
+    plain = copy_tree(tmp_path)
+    make(plain)
+    assert built[1].read_bytes() == (tmp_path / "build" / "kernel" / "kernel.elf").read_bytes()
+
+
+def test_only_what_a_change_reaches_is_built_again(built: tuple[Path, Path]) -> None:
+    kernel, image = built
+    output = f"O={image.parent}"
+    assert " -c " not in make(kernel, output)
+    (kernel / "mm" / "mm.c").touch()
+    assert make(kernel, output).count(" -c ") == 1
+    assert make(kernel, output, "EXTRA_CFLAGS=-DOTHER").count(" -c ") > 1
+
+
+def test_clean_leaves_what_is_not_its_own(built: tuple[Path, Path]) -> None:
+    kernel, image = built
+    (image.parent / "notes").write_text("mine")
+    make(kernel, f"O={image.parent}", "clean")
+    assert [path.name for path in image.parent.iterdir()] == ["notes"]
+    assert kernel.is_dir()
