@@ -85,7 +85,7 @@ def _moments(description: Description) -> Iterator[tuple[str, str]]:
 
 def _judge(guest: Guest, ending: Ending, thorough: bool) -> Verdict:
     verdict = Verdict(guest.spec, "good", ending.kind.value, ending)
-    if ending.kind is EndingKind.READY:
+    if ending.alive:
         guest.pause()
         inspection = inspect_guest(guest)
         violations = inspection.violations

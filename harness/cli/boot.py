@@ -9,11 +9,13 @@ import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 
-from harness.cli.errors import EXIT_GOOD
+from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import Selection, machine_options
+from harness.machine.ending import Ending
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 
@@ -38,18 +40,26 @@ def boot(selection: Selection) -> int:
     spec = selection.machine(selection.load_kernel())
     with Machine(spec) as machine:
         guest = machine.boot()
+        guest.console.echo = _show
         if sys.stdin.isatty():
             click.echo("harness: Ctrl-] leaves", err=True)
             guest.resume()
             with _raw_terminal(sys.stdin.fileno()):
-                _connect(guest)
+                ending = _connect(guest)
         else:
             ending = guest.run_until_ready()
-            sys.stdout.write(guest.console.log.text())
-            if ending.kind.value == "ready":
-                _connect(guest)
+            if ending.alive:
+                ending = _connect(guest)
     click.echo()
-    return EXIT_GOOD
+    if ending is None:
+        return EXIT_GOOD
+    click.echo(f"harness: the machine ended: {replace(ending, console_tail='')}", err=True)
+    return EXIT_FINDINGS
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -63,36 +73,21 @@ def _raw_terminal(descriptor: int) -> Iterator[None]:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-def _connect(guest: Guest) -> None:
-    """Copy between terminal and console until Ctrl-], the guest's end, or all is said."""
-    keys, screen, console = sys.stdin.fileno(), sys.stdout.fileno(), guest.console.fileno()
-    sys.stdout.flush()
+def _connect(guest: Guest) -> Ending | None:
+    """Copy between terminal and console until Ctrl-], or all is said: None; or until the end."""
+    keys, console = sys.stdin.fileno(), guest.console.fileno()
     listening = [keys, console]
     quiet = 0.0
     while quiet < _QUIET_SECONDS:
         ready, _, _ = select.select(listening, [], [], _LOOK_SECONDS)
+        if ending := guest.look():
+            return ending
         quiet = quiet + _LOOK_SECONDS if not ready and keys not in listening else 0.0
-        if not ready and "running" not in guest.qemu("info status"):
-            _drain(console, screen)
-            return
-        if console in ready and not _copy(console, screen):
-            return
         if keys in ready:
             typed = os.read(keys, 1024)
             guest.console.send(typed.partition(LEAVE)[0].replace(b"\n", b"\r").decode("latin-1"))
             if LEAVE in typed:
-                return
+                return None
             if not typed:
                 listening.remove(keys)
-
-
-def _copy(source: int, target: int) -> bool:
-    """Copy what is there; return whether the other side is still there."""
-    data = os.read(source, 65536)
-    os.write(target, data)
-    return bool(data)
-
-
-def _drain(source: int, target: int) -> None:
-    while select.select([source], [], [], 0)[0] and _copy(source, target):
-        pass
+    return None

@@ -70,7 +70,7 @@ def _run_until(guest: Guest, moment: str, description: Description) -> Ending | 
     if moment == READY:
         ending = guest.run_until_ready()
         guest.pause()
-        return None if ending.kind is EndingKind.READY else ending
+        return None if ending.alive else ending
     if moment not in description.moments:
         known = ", ".join([READY, *description.moments])
         raise click.BadParameter(f"no moment {moment!r}; this kernel has {known}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import pexpect
@@ -52,6 +52,8 @@ class Console:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
         self.log = ConsoleLog()
+        self.echo: Callable[[str], object] = str
+        """Called with all text as it comes; for whoever shows it to a person."""
         self.hung_up = False
         """Whether QEMU has closed its end."""
 
@@ -94,6 +96,7 @@ class Console:
             more, self.hung_up = len(data) == CHUNK, not data
             text = self._decoder.decode(data)
             self.log.write(text)
+            self.echo(text)
             self._text += text
 
     def take(self) -> str:

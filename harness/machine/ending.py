@@ -14,6 +14,8 @@ class EndingKind(Enum):
 
     READY = "ready"
     """The kernel said that it is ready; it still runs."""
+    RUNNING = "running"
+    """It runs, or waits for interrupts; its description does not say how it tells more."""
     PANIC = "panic"
     """It gave up, on the console or through pvpanic."""
     REFUSED = "refused"
@@ -34,7 +36,7 @@ class EndingKind(Enum):
 
 @dataclass(frozen=True)
 class Ending:
-    """How a boot ended; but for ``READY`` the machine is then paused, with its RAM intact."""
+    """How a boot ended; unless it is :attr:`alive`, the machine is paused with its RAM intact."""
 
     kind: EndingKind
     message: str
@@ -44,6 +46,11 @@ class Ending:
     """Innermost first; empty when ready, and when QEMU is gone."""
     registers: Registers | None = None
     """None when ready, and when QEMU is gone."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the guest still runs."""
+        return self.kind in (EndingKind.READY, EndingKind.RUNNING)
 
     def __str__(self) -> str:
         """Return what a person needs to see of it."""

@@ -100,12 +100,17 @@ class Guest:
 
         ``timeout`` is in seconds of CPU time that QEMU uses, so that a busy host makes no hangs;
         of the wall clock it may be ten times as much. A kernel whose description does not say
-        how it tells that it is ready is so when it waits for interrupts, or runs all that time.
+        how it tells that it is ready is ``RUNNING`` when it halts, or computes all that time.
         """
         if self._ended is None:
             self._vm.resume_if_paused()
         pattern = self.kernel.description.console.ready
         return self._run(timeout, None if pattern is None else pattern.search)
+
+    def look(self) -> Ending | None:
+        """Return how the guest has ended, None while it goes on; never wait."""
+        self._ended = self._ended or self._watch.look()
+        return self._ended
 
     def wait_for_line(self, pattern: str, timeout: float = BOOT_TIMEOUT) -> str:
         """Let the guest run until a console line matches a regular expression; return the line.
@@ -144,7 +149,7 @@ class Guest:
         if self._ended:
             return self._ended
         ending = self._watch.run(timeout, match, breakpoints)
-        if ending.kind is not EndingKind.READY:
+        if not ending.alive:
             self._ended = ending
         return ending
 

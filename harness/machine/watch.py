@@ -74,7 +74,7 @@ class Watch:
         self._vm = vm
         self._kernel = kernel
         self._console = kernel.description.console
-        self._first_seen = self._console.first is None
+        self._first_seen = False
         self._report: tuple[EndingKind, str] | None = None
         self._report_deadline = 0.0
         self._poll = select.poll()
@@ -100,6 +100,19 @@ class Watch:
                 if self._vm.process.alive:
                     raise
 
+    def look(self) -> Ending | None:
+        """Return how the guest has ended, None while it goes on; do not wait."""
+        if self._vm.qmp.fileno() in {descriptor for descriptor, _ in self._poll.poll(0)}:
+            self._vm.qmp.read()
+        self._read_console(None)
+        return self._dead() or self._read_end()
+
+    def _dead(self) -> Ending | None:
+        process = self._vm.process
+        if process.alive:
+            return None
+        return Ending(EndingKind.QEMU_DIED, process.how_it_ended(), self._vm.console.tail())
+
     def _wait(self) -> None:
         """Wait for a console line, for news of QEMU's or its end, at most ``INTERVAL``."""
         console, qmp = self._vm.console, self._vm.qmp
@@ -118,11 +131,7 @@ class Watch:
 
     def _look(self, clock: _Clock, match: Match | None, breakpoints: bool) -> Ending | None:
         """Return how the guest ended, None while it goes on."""
-        if not self._vm.process.alive:
-            return Ending(
-                EndingKind.QEMU_DIED, self._vm.process.how_it_ended(), self._vm.console.tail()
-            )
-        if ending := self._read_end():
+        if ending := self._dead() or self._read_end():
             return ending
         if breakpoints and self._vm.moves[-1:] == ["STOP"]:
             return Ending(EndingKind.READY, "stopped at a breakpoint")
@@ -184,9 +193,9 @@ class Watch:
         if not clock.due():
             return None
         if exhausted := clock.exhausted():
-            if talkative:
+            if talkative or self._strayed(self._vm.registers()):
                 return self._hang(exhausted)
-            return Ending(EndingKind.READY, f"still running after {exhausted}")
+            return Ending(EndingKind.RUNNING, f"still computing: {exhausted}")
         if not clock.idle():
             return None
         registers = self._vm.registers()
@@ -196,7 +205,7 @@ class Watch:
         if self._report:
             return self._panic()
         if not talkative:
-            return Ending(EndingKind.READY, "waits for interrupts")
+            return Ending(EndingKind.RUNNING, "halted until an interrupt comes")
         if registers.interrupts:
             return None
         where = self._place(registers)
@@ -208,7 +217,9 @@ class Watch:
         self._vm.pause()
         registers = self._vm.registers()
         if not self._first_seen and self._strayed(registers):
-            message = f"it never said its first line, and runs at 0x{registers.eip:x}, outside it"
+            message = f"it runs at 0x{registers.eip:x}, outside the kernel"
+            if self._console.first:
+                message = f"it never said its first line: {message}"
             return self._ending(EndingKind.WRONG_IMAGE, message)
         message = f"not done after {exhausted}; in {place} in {times} of {SAMPLES} looks"
         return self._ending(EndingKind.HANG, message)

@@ -42,6 +42,8 @@ def _cells(verdict: Verdict) -> tuple[str | Text, ...]:
             about(summary.largest_free_block),
             lost_text(summary.lost),
         )
+    if verdict.ended == "running":
+        known = (*known[:3], "only that it runs is known: its description says no more")
     return (
         spec.map.name or "(given)" if spec.map else "(plain PC)",
         size(spec.memory),

@@ -120,8 +120,24 @@ def test_a_guest_that_ended_stays_ended(tmp_path: Path) -> None:
             guest.wait_for_line("anything")
 
 
-def test_a_kernel_without_description_is_ready_when_it_waits(tmp_path: Path) -> None:
+def test_of_a_kernel_without_description_only_is_known_that_it_runs(tmp_path: Path) -> None:
     kernel = kernels.assemble(tmp_path, "1: hlt\njmp 1b\n", kernels.NO_DESCRIPTION)
     ending = run(kernel)
-    assert ending.kind is EndingKind.READY
-    assert ending.message == "waits for interrupts"
+    assert ending.kind is EndingKind.RUNNING
+    assert ending.message == "halted until an interrupt comes"
+
+
+def test_a_kernel_without_description_that_computes_on(tmp_path: Path) -> None:
+    kernel = kernels.assemble(tmp_path, "1: jmp 1b\n", kernels.NO_DESCRIPTION)
+    with Machine(MachineSpec(kernel, MEMORY)) as machine:
+        ending = machine.boot().run_until_ready(0.3)
+    assert ending.kind is EndingKind.RUNNING
+
+
+def test_execution_that_left_a_kernel_without_description_is_told(tmp_path: Path) -> None:
+    # An endless loop in RAM that is no part of the kernel.
+    work = "movw $0xfeeb, 0x300000\nmovl $0x300000, %eax\njmp *%eax\n"
+    kernel = kernels.assemble(tmp_path, work, kernels.NO_DESCRIPTION)
+    with Machine(MachineSpec(kernel, MEMORY)) as machine:
+        ending = machine.boot().run_until_ready(0.3)
+    assert ending.kind is EndingKind.WRONG_IMAGE
