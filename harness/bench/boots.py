@@ -27,7 +27,6 @@ def measure(kernel: KernelImage) -> list[Measurement]:
 
     def boot(machine: Machine) -> None:
         guest = machine.boot()
-        guest.resume()
         guest.wait_for_line(first.pattern)
 
     def boot_new(spec: MachineSpec) -> None:

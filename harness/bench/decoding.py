@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.bench.machines import without_gap
 from harness.bench.measurement import Measurement, seconds_of
 from harness.check.inspect import control_registers
 from harness.debug.mi import MiSession
@@ -16,16 +17,11 @@ from harness.decode.decode import decode
 from harness.decode.state import ControlRegisters
 from harness.image.kernel_image import KernelImage
 from harness.machine.guest import Guest
-from harness.machine.layout import IO_APIC
 from harness.machine.machine import Machine
-from harness.machine.spec import MachineSpec
-from harness.maps.memory_map import MemoryMap
-from harness.maps.region import Region
 from harness.ram.protocol import Ram
 
 _DECODES = 15
 _PIECE = 64 << 10
-_LOW_END = 1 << 20
 
 
 class RecordingRam:
@@ -60,9 +56,7 @@ def measure(kernel: KernelImage) -> list[Measurement]:
 
     RAM is usable without a gap from 1 MiB almost up to the first device below 4 GiB.
     """
-    memory = IO_APIC - _LOW_END
-    usable = (Region(0, 0x9FC00, 1), Region(_LOW_END, memory - _LOW_END, 1))
-    with Machine(MachineSpec(kernel, memory, map=MemoryMap(usable))) as machine:
+    with Machine(without_gap(kernel, 4 << 30)) as machine:
         guest = _ready(machine)
         registers = control_registers(guest)
         recorded = RecordingRam(guest.ram)

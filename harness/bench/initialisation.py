@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 
+from harness.bench.machines import MIB, without_gap
 from harness.bench.measurement import Measurement
 from harness.image.kernel_image import KernelImage
 from harness.machine.machine import Machine
-from harness.machine.spec import Fill, FillKind, MachineSpec
+from harness.machine.spec import Fill, FillKind
 
-_MIB = 1 << 20
-MEMORIES = tuple(size * _MIB for size in (16, 64, 256, 512, 1024, 2048, 3072, 4096))
+MEMORIES = tuple(size * MIB for size in (16, 64, 256, 512, 1024, 2048, 3072, 4096))
 _FRAME = 4096
 _LINEAR = 0.999
 
@@ -31,7 +32,7 @@ def measure(kernel: KernelImage) -> list[Measurement]:
     residual = ticks - (slope * frames + constant)
     linearity = 1 - float((residual**2).sum() / ((ticks - ticks.mean()) ** 2).sum())
     details: dict[str, float] = {
-        f"{memory // _MIB}M": count for memory, (_, count) in zip(MEMORIES, points, strict=True)
+        f"{memory // MIB}M": count for memory, (_, count) in zip(MEMORIES, points, strict=True)
     }
     return [
         Measurement(
@@ -45,10 +46,9 @@ def measure(kernel: KernelImage) -> list[Measurement]:
 
 def _point(kernel: KernelImage, memory: int, ready: re.Pattern[str]) -> tuple[int, int]:
     """Return frames of RAM below 4 GiB and instructions until ready."""
-    spec = MachineSpec(kernel, memory, icount=True, fill=Fill(FillKind.ZERO))
+    spec = replace(without_gap(kernel, memory), icount=True, fill=Fill(FillKind.ZERO))
     with Machine(spec) as machine:
         guest = machine.boot()
-        guest.resume()
         line = guest.wait_for_line(ready.pattern, timeout=60)
         frames = sum(len(ram) for ram in guest.ram.ranges if ram.start < 1 << 32) // _FRAME
     found = ready.search(line)
