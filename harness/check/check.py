@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from harness.check.bitmaps import check_bitmaps
 from harness.check.blocks import Blocks
+from harness.check.causes import causes_first
 from harness.check.findings import Findings
 from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
@@ -40,7 +41,7 @@ def examine(model: Model, state: MemoryState) -> tuple[tuple[Violation, ...], Su
         violations += check_free_lists(model, state, everything)
         violations += check_paging(model, state, ledger)
         violations += check_heaps(state)
-    return tuple(violations), summarise(model, ledger, blocks)
+    return causes_first(violations), summarise(model, ledger, blocks)
 
 
 def _span(state: MemoryState) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.check.causes import causes_first
 from harness.check.check import examine
+from harness.check.contents import check_contents
 from harness.check.model import READY, Model
 from harness.check.summary import Summary
 from harness.check.violation import Violation
@@ -32,8 +34,9 @@ def inspect_guest(guest: Guest, moment: str = READY) -> Inspection:
     """Decode and check a paused ``guest`` at a ``moment`` of its kernel's description."""
     model = model_of(guest)
     state = decode(guest.ram, control_registers(guest), guest.spec.kernel, moment)
-    violations, summary = examine(model, state)
-    return Inspection(model, state, violations, summary)
+    found, summary = examine(model, state)
+    contents = check_contents(guest.spec.kernel, guest.ram, guest.placements)
+    return Inspection(model, state, causes_first((*contents, *found)), summary)
 
 
 def control_registers(guest: Guest) -> ControlRegisters:

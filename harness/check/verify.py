@@ -48,9 +48,7 @@ def verify(spec: MachineSpec, pool: Pool | None = None, thorough: bool = False) 
     violations = (*early, *verdict.violations)
     word = "finding" if violations else verdict.verdict
     seconds = time.perf_counter() - started
-    return replace(
-        verdict, violations=violations, verdict=word, seconds=seconds, thorough=thorough
-    )
+    return replace(verdict, violations=violations, verdict=word, seconds=seconds, thorough=thorough)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ otherwise; all addresses are physical.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from construct import Int32ul, Int64ul, Padding, Struct
 
@@ -47,6 +47,7 @@ MODULE = Struct("mod_start" / Int32ul, "mod_end" / Int32ul, "string" / Int32ul, 
 MAX_STRING = 4096
 MAX_MAP = 1 << 20
 MAX_MODULES = 4096
+MAX_KEPT = 256 << 20
 """Bounds in bytes and elements beyond which nothing is read: the claims may be hostile."""
 
 
@@ -57,6 +58,8 @@ class Placement:
     name: str
     start: int
     length: int
+    data: bytes = field(default=b"", repr=False, compare=False)
+    """What was there when the boot information was read; empty where that is not all RAM."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,18 @@ def read_information(ram: Ram, address: int) -> BootInformation:
         memory_upper=head.mem_upper,
         command_line=command_line,
         memory_map=MemoryMap(entries, name="boot information"),
-        placements=tuple(placement for placement in placements if placement.length),
+        placements=tuple(_filled(ram, placement) for placement in placements if placement.length),
     )
+
+
+def _filled(ram: Ram, placement: Placement) -> Placement:
+    """Return the placement with the bytes that are there now."""
+    if placement.length > MAX_KEPT:
+        return placement
+    try:
+        return replace(placement, data=ram.read(placement.start, placement.length))
+    except AbsentMemory:
+        return placement
 
 
 def _string(ram: Ram, address: int, name: str, placements: list[Placement]) -> str:

@@ -13,11 +13,12 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool
-from harness.machine.spec import MachineSpec
+from harness.machine.spec import MachineSpec, Module
 from tests.check.surgeon import DIRECT_MAP, PAGE, Surgeon
 
 MEMORY = 64 << 20
 DMA, NORMAL = 0, 1
+MODULE = Module(bytes(range(256)) * 33, "a module")
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Patient:
 
 @pytest.fixture(scope="module")
 def patient(kernel: KernelImage, pool: Pool) -> Iterator[Patient]:
-    with pool.boot(MachineSpec(kernel, MEMORY)) as guest:
+    with pool.boot(MachineSpec(kernel, MEMORY, modules=(MODULE,))) as guest:
         assert guest.run_until_ready().kind is EndingKind.READY
         held = guest.monitor.require("alloc 1").number("physical")
         block = guest.monitor.require("kmalloc 5000").number("virtual")
@@ -136,6 +137,26 @@ def header(member: str, value: int) -> Cut:
         surgeon = patient.surgeon
         offset = surgeon.member("struct block_header", member)
         surgeon.write(surgeon.physical(patient.block) + offset, value)
+
+    return cut
+
+
+def byte(virtual: Callable[[Patient], int]) -> Cut:
+    """Flip a bit of the kernel's image."""
+
+    def cut(patient: Patient) -> None:
+        where = virtual(patient) % DIRECT_MAP
+        patient.surgeon.write(where, patient.surgeon.ram.read(where, 1)[0] ^ 1, 1)
+
+    return cut
+
+
+def placed(name: str) -> Cut:
+    """Flip a bit of the last byte of what the boot loader left."""
+
+    def cut(patient: Patient) -> None:
+        [found] = [one for one in patient.guest.placements if one.name == name]
+        byte(lambda _: found.start + found.length - 1)(patient)
 
     return cut
 
@@ -245,6 +266,14 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("count of blocks", counter("kmalloc_statistics", "blocks"), "heap.counter"),
     ("count of bytes", counter("kmalloc_statistics", "bytes"), "heap.counter"),
     ("count of frames", counter("kmalloc_statistics", "frames"), "heap.counter"),
+    ("a byte of the text", byte(symbol("kernel_text_end", -PAGE)), "contents.text"),
+    ("a byte of the entry code", byte(symbol("entry")), "contents.text"),
+    ("a byte of the read-only data", byte(symbol("kernel_rodata_start", PAGE)),
+     "contents.read-only"),
+    ("boot information", placed("boot information"), "contents.boot-loader"),
+    ("memory map", placed("memory map"), "contents.boot-loader"),
+    ("command line", placed("command line"), "contents.boot-loader"),
+    ("a module", placed("module 0"), "contents.boot-loader"),
     ("early allocator still there",
      lambda one: one.surgeon.write(one.surgeon.variable("bootmem"), 0xC0100000),
      "bitmap.not-gone"),
