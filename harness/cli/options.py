@@ -37,7 +37,7 @@ def parse_size(text: str) -> int:
 class MemoryType(click.ParamType[tuple[int | None, ...]]):
     """``16M,64M`` or ``auto``, as a tuple of byte counts; None stands for ``auto``."""
 
-    name = "SIZE[,SIZE…]|auto"
+    name = "sizes"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int | None, ...]:
         if isinstance(value, tuple):
@@ -48,7 +48,7 @@ class MemoryType(click.ParamType[tuple[int | None, ...]]):
 class FillType(click.ParamType[Fill]):
     """``zero``, ``poison`` or ``random[:SEED]``."""
 
-    name = "zero|poison|random[:SEED]"
+    name = "fill"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Fill:
         if isinstance(value, Fill):
@@ -63,7 +63,7 @@ class FillType(click.ParamType[Fill]):
 class BootType(click.ParamType[tuple[BootPath, ...]]):
     """One or more boot paths, separated by commas; ``all`` for every one."""
 
-    name = "direct|multiboot|iso|all"
+    name = "boot paths"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[BootPath, ...]:
         if isinstance(value, tuple):
@@ -216,6 +216,7 @@ _MACHINE_OPTIONS = (
     click.option(
         "--memory",
         type=MemoryType(),
+        metavar="SIZE[,SIZE…]|auto",
         help="RAM sizes. auto, the default with a map: as much as the map claims; "
         "a smaller size scales the map into it.",
     ),
@@ -230,11 +231,17 @@ _MACHINE_OPTIONS = (
     click.option(
         "--exact", is_flag=True, help="Do not scale a map that claims more than --memory."
     ),
-    click.option("--boot", type=BootType(), help="Boot paths. Default: direct."),
+    click.option(
+        "--boot",
+        type=BootType(),
+        metavar="direct|multiboot|iso|all",
+        help="Boot paths, separated by commas. Default: direct.",
+    ),
     click.option("--cpu", default="qemu32", show_default=True, help="QEMU's CPU model."),
     click.option(
         "--fill",
         type=FillType(),
+        metavar="zero|poison|random[:SEED]",
         default="poison",
         show_default=True,
         help="What RAM holds at power-on.",

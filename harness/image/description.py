@@ -86,12 +86,21 @@ class Zone:
 
 @dataclass(frozen=True)
 class FirmwareMap:
-    """What the kernel takes of the firmware's memory map."""
+    """What the kernel takes of the firmware's memory map, and the table in which it keeps that."""
 
     entries: int | None = None
     """A map with more entries may be refused."""
     regions: int | None = None
     """At most so many. Of more usable ones the largest stay, of equal ones the lowest."""
+    array: str | None = None
+    """The kernel's own table of regions, ascending; of ``count`` elements, over the members of
+    one of which are:"""
+    count: str | None = None
+    start: str | None = None
+    """Its first frame …"""
+    end: str | None = None
+    """… and the first one behind it."""
+    usable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -273,7 +282,10 @@ class Description:
 
 def bundled_path() -> Path:
     """Return where the description of the kernel that comes with the harness stands."""
-    return Path(__file__).resolve().parents[2] / "kernel" / "harness.toml"
+    package = Path(__file__).resolve().parents[1]
+    # An installed package has the kernel inside, a checkout beside it.
+    installed = package / "bundled" / "kernel" / "harness.toml"
+    return installed if installed.exists() else package.parent / "kernel" / "harness.toml"
 
 
 def bundled_description() -> Description:
@@ -338,6 +350,10 @@ def _check_names(reader: TableReader, description: Description) -> None:
             raise reader.error(where, f"no moment {bitmap.moment!r}; there are {known}")
     if "ready" in description.moments:
         raise reader.error(("moments", "ready"), "this name is taken by [console] ready")
+    firmware = description.firmware_map
+    table = (firmware.array, firmware.count, firmware.start, firmware.end, firmware.usable)
+    if None in table and any(table):
+        raise reader.error(("firmware_map",), "array needs count, start, end and usable")
     for index, area in enumerate(description.metadata):
         run = area.start is not None and area.length is not None
         chain = area.chain is not None and area.next is not None
