@@ -8,6 +8,7 @@ from harness.check.bitmaps import check_bitmaps
 from harness.check.blocks import Blocks
 from harness.check.causes import causes_first
 from harness.check.findings import Findings
+from harness.check.firmware_map import check_firmware_map
 from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
 from harness.check.heaps import check_heaps
@@ -36,6 +37,7 @@ def examine(model: Model, state: MemoryState) -> tuple[tuple[Violation, ...], Su
     ledger = build_ledger(model, state, blocks)
     violations = [*_check_faults(state), *check_bitmaps(model, state)]
     if state.moment == READY:
+        violations += check_firmware_map(model, state)
         violations += check_ledger(model, ledger)
         violations += check_frame_table(model, state, blocks, ledger)
         violations += check_free_lists(model, state, everything)

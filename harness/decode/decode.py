@@ -9,6 +9,7 @@ from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.bitmap import decode_bitmap
 from harness.decode.context import Context, DescriptionMismatch, Undecodable, fault_of
 from harness.decode.expression import Evaluator, ExpressionError, NoValue
+from harness.decode.firmware_map import decode_firmware_map
 from harness.decode.frame_table import Frames, decode_frame_table, read_frames
 from harness.decode.free_lists import decode_free_lists
 from harness.decode.heap import decode_heap
@@ -59,13 +60,20 @@ def decode(
         reserved = (d for d in description.metadata if d.reserved)
         metadata = each(reserved, lambda d: decode_metadata(context, d))
         return MemoryState(
-            moment, registers, tables, bitmaps, metadata=metadata, faults=tuple(faults)
+            moment, registers, tables, bitmaps=bitmaps, metadata=metadata, faults=tuple(faults)
         )
     frames, frame_table = _frame_table(context, faults)
     return MemoryState(
         moment=moment,
         registers=registers,
         page_tables=tables,
+        firmware_map=_attempt(
+            context,
+            faults,
+            "firmware map",
+            lambda d: decode_firmware_map(context, d),
+            description.firmware_map,
+        ),
         bitmaps=bitmaps,
         frame_table=frame_table,
         free_lists=each(description.free_lists, lambda d: decode_free_lists(context, d, frames)),

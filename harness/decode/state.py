@@ -76,6 +76,16 @@ class PageTables:
 
 
 @dataclass(frozen=True)
+class MapRegion:
+    """A region of the kernel's own copy of the firmware's map, in frames."""
+
+    start: int
+    end: int
+    """First frame behind it."""
+    usable: bool
+
+
+@dataclass(frozen=True)
 class Bitmap:
     """A bitmap over frames; ``taken[i]`` is about frame ``first_frame + i``."""
 
@@ -190,6 +200,8 @@ class MemoryState:
     moment: str
     registers: ControlRegisters
     page_tables: PageTables
+    firmware_map: tuple[MapRegion, ...] | None = None
+    """The kernel's own table of physical memory in its order; None when it describes none."""
     bitmaps: tuple[Bitmap, ...] = ()
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()

@@ -21,6 +21,7 @@ from harness.decode.state import (
     Heap,
     HeapArea,
     HeapBlock,
+    MapRegion,
     MemoryState,
     Metadata,
     PageTables,
@@ -148,6 +149,15 @@ def model(folder: Path) -> Model:
     """Return the model of the machine."""
     module = Placement("module", MODULE * PAGE + 0x10, 0x20)
     return Model.of(kernel(folder), memory_map(), (range(FRAMES * PAGE),), (module,))
+
+
+def firmware_map() -> tuple[MapRegion, ...]:
+    """Return the kernel's own table of the map, with a reserved region of a page."""
+    return (
+        MapRegion(0, LOW_END, True),
+        MapRegion(LOW_END, LOW_END + 1, False),
+        MapRegion(0x100, FRAMES, True),
+    )
 
 
 def usable() -> set[int]:
@@ -307,6 +317,7 @@ def state() -> MemoryState:
         moment="ready",
         registers=ControlRegisters(cr0=0x80010001, cr3=DIRECTORY * PAGE, cr4=0x80),
         page_tables=page_tables(),
+        firmware_map=firmware_map(),
         frame_table=frame_table(),
         free_lists=(free_lists(),),
         heaps=(heap(),),

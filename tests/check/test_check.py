@@ -146,6 +146,15 @@ def with_fault(fault: DecodeFault) -> Break:
     return lambda state: replace(state, faults=(*state.faults, fault))
 
 
+def in_map(index: int, **fields: Any) -> Break:
+    def apply(state: MemoryState) -> MemoryState:
+        regions = list(state.firmware_map or ())
+        regions[index] = replace(regions[index], **fields)
+        return replace(state, firmware_map=tuple(regions))
+
+    return apply
+
+
 used = HEAP_START + 2 * PAGE
 FREE_FRAME = 0x300
 """Inside the free block of order 9 that fills the normal zone."""
@@ -257,6 +266,16 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("count of blocks", in_heap(blocks=2), "heap.counter", "2 live blocks, but there are 1"),
     ("count of bytes", in_heap(bytes=5001), "heap.counter", "5001 live bytes, but there are 5000"),
     ("count of frames", in_heap(frames=3), "heap.counter", "3 live frames, but there are 2"),
+    ("region too short", in_map(2, start=0x102), "firmware-map.missing",
+     "frames 0x100-0x101 (2, physical 0x100000-0x101fff) are usable RAM, but not in"),
+    ("region too long", in_map(2, end=0x501), "firmware-map.extra",
+     "frame 0x500 (physical 0x500000) is usable in the kernel's own map, but not"),
+    ("hole that became usable", in_map(1, usable=True), "firmware-map.extra", "frame 0x9f "),
+    ("backward region", in_map(1, end=0x9E), "firmware-map.region", "region 1 "),
+    ("region beyond 4 GiB", in_map(2, end=0x100001), "firmware-map.region", "region 2 "),
+    ("overlapping regions", in_map(0, end=0xA0), "firmware-map.order",
+     "region 1 of the kernel's own map begins at frame 0x9f, but the one before it ends at frame "
+     "0xa0"),
     ("fault of a decoder", with_fault(FAULT), "decode.buddy",
      "the list ends nowhere (by way of 0xc0001000 -> 0xdead0000)"),
 ]  # fmt: skip

@@ -141,6 +141,28 @@ def header(member: str, value: int) -> Cut:
     return cut
 
 
+def region(member: str, amount: int, index: int) -> Cut:
+    """Add to a member of a region of the kernel's own map."""
+
+    def cut(patient: Patient) -> None:
+        surgeon = patient.surgeon
+        start = surgeon.variable("firmware_map") + surgeon.member("struct firmware_map", "regions")
+        start += index * surgeon.size("struct memory_region")
+        surgeon.add(start + surgeon.member("struct memory_region", member), amount)
+
+    return cut
+
+
+def regions_beyond_the_table(patient: Patient) -> None:
+    surgeon = patient.surgeon
+    where = surgeon.variable("firmware_map") + surgeon.member("struct firmware_map", "count")
+    surgeon.write(
+        where,
+        surgeon.kernel.types.lookup("struct firmware_map").member("regions").type.stripped.count
+        + 1,
+    )
+
+
 def byte(virtual: Callable[[Patient], int]) -> Cut:
     """Flip a bit of the kernel's image."""
 
@@ -266,6 +288,13 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("count of blocks", counter("kmalloc_statistics", "blocks"), "heap.counter"),
     ("count of bytes", counter("kmalloc_statistics", "bytes"), "heap.counter"),
     ("count of frames", counter("kmalloc_statistics", "frames"), "heap.counter"),
+    ("start of a usable region", region("start", 1, 0), "firmware-map.missing"),
+    ("end of a usable region", region("end", 1, 0), "firmware-map.extra"),
+    ("type of a usable region", region("type", 1, 0), "firmware-map.missing"),
+    ("type of a reserved region", region("type", -1, 1), "firmware-map.extra"),
+    ("end of a reserved region", region("end", 0x10000, 1), "firmware-map.order"),
+    ("number of regions", counter("firmware_map", "count"), "firmware-map.region"),
+    ("number of regions beyond the table", regions_beyond_the_table, "decode.firmware-map"),
     ("a byte of the text", byte(symbol("kernel_text_end", -PAGE)), "contents.text"),
     ("a byte of the entry code", byte(symbol("entry")), "contents.text"),
     ("a byte of the read-only data", byte(symbol("kernel_rodata_start", PAGE)),

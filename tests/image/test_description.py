@@ -111,6 +111,7 @@ MISTAKES = [
     (_BITMAP + 'moment = "late"', 5, "bitmaps[0].moment: no moment 'late'; there are ready"),
     (_BITMAP + "taken = true", 5, "bitmaps[0].taken: must be one of 0, 1, not True"),
     ('[moments]\nready = "f"', 2, "moments.ready: this name is taken"),
+    ('[firmware_map]\narray = "a"', 1, "firmware_map: array needs count, start, end and usable"),
     ('[[metadata]]\nname = "m"\nstart = "s"', 1, "needs start and length, or chain and next"),
     (
         '[[free_lists]]\nname = "f"\nhead = "h"\nstyle = "null"',
