@@ -1,3 +1,4 @@
+/* The kernel in the order in which it starts. */
 #include "boot/boot_tables.h"
 #include "boot/multiboot.h"
 #include "cpu/clock.h"

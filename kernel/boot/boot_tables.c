@@ -1,3 +1,4 @@
+/* The temporary page tables that boot/entry.S fills. */
 #include "boot/boot_tables.h"
 
 #include "cpu/registers.h"

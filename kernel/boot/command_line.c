@@ -1,6 +1,6 @@
+/* A copy of the command line, and its NAME=VALUE options. */
 #include "boot/command_line.h"
 
-#include "boot/multiboot.h"
 #include "boot/window.h"
 #include "lib/print.h"
 #include "lib/string.h"

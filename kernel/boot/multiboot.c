@@ -1,3 +1,4 @@
+/* What the boot loader says: memory, modules, command line, and where it put all that. */
 #include "boot/multiboot.h"
 
 #include "boot/command_line.h"

@@ -35,12 +35,6 @@ bool multiboot_has(enum multiboot_flag flag);
 uint32_t multiboot_memory_lower(void); /* KiB from 0 */
 uint32_t multiboot_memory_upper(void); /* KiB from 1 MiB */
 
-/* The command line, copied and cut (said so) at COMMAND_LINE_MAX - 1 characters. Never NULL. */
-#define COMMAND_LINE_MAX 1024
-const char *command_line(void);
-/* The value of NAME=VALUE on the command line copied into buffer, or NULL when it is not there. */
-const char *command_line_option(const char *name, char *buffer, size_t size);
-
 /* Call visit for each entry of the firmware's map, in its order, as it stands there. */
 void multiboot_for_each_entry(void (*visit)(const struct firmware_entry *entry, void *context),
                               void *context);

@@ -1,13 +1,11 @@
+/* Physical memory a page at a time, through the last slot of whichever page directory is in use. */
 #include "boot/window.h"
 
 #include "cpu/features.h"
 #include "cpu/registers.h"
 #include "lib/string.h"
 #include "mm/layout.h"
-#include "mm/paging/paging.h"
-
-/* Intel SDM volume 3, table 4-6: bit 4, PCD. The bus must answer a probe, not the cache. */
-#define PTE_CACHE_DISABLE (1u << 4)
+#include "mm/paging/entry.h"
 
 uint32_t window_table[1024] __attribute__((aligned(PAGE_SIZE)));
 
@@ -85,6 +83,7 @@ static bool holds(volatile uint32_t *words, uint32_t pattern)
     return words[0] == pattern;
 }
 
+/* Uncached: the bus must answer, not the cache. */
 bool physical_probe(phys_t frame)
 {
     volatile uint32_t *words = window_open(frame & -PAGE_SIZE, PTE_CACHE_DISABLE);

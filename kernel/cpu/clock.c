@@ -1,3 +1,4 @@
+/* Time in ticks of the CPU. */
 #include "cpu/clock.h"
 
 #include "cpu/features.h"

@@ -1,3 +1,4 @@
+/* The GDT, and the task that a double fault runs as. */
 #include "cpu/descriptors.h"
 
 #include "cpu/registers.h"
@@ -11,11 +12,6 @@
 #define TASK_AVAILABLE 0x89ull /* present, 32-bit TSS */
 
 #define EFLAGS_RESERVED 0x2
-
-struct table_register {
-    uint16_t limit;
-    uint32_t base;
-} __attribute__((packed));
 
 struct task_state kernel_task;
 static struct task_state double_fault_task;

@@ -9,6 +9,12 @@
 #define KERNEL_TASK       0x18
 #define DOUBLE_FAULT_TASK 0x20
 
+/* What LGDT and LIDT take: Intel SDM volume 3, section 3.5.1 "Segment Descriptor Tables". */
+struct table_register {
+    uint16_t limit; /* of the last byte */
+    uint32_t base;
+} __attribute__((packed));
+
 /* Intel SDM volume 3, section 8.2.1 "Task-State Segment (TSS)". */
 struct task_state {
     uint32_t link;

@@ -1,3 +1,4 @@
+/* Which of the features that the 386 lacks this CPU has. */
 #include "cpu/features.h"
 
 /* Intel SDM volume 1, section 3.4.3 "EFLAGS Register". */

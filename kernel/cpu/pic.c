@@ -1,3 +1,4 @@
+/* The two interrupt controllers, and the local APIC that may stand between them and the CPU. */
 #include "cpu/pic.h"
 
 #include "boot/window.h"

@@ -13,7 +13,7 @@ uint32_t cr0_read(void);
 void cr0_write(uint32_t value);
 uint32_t cr2_read(void);
 uint32_t cr3_read(void);
-void cr3_write(uint32_t value);
+void cr3_write(uint32_t value); /* another directory also needs double_fault_follow */
 uint32_t cr4_read(void);
 void cr4_write(uint32_t value);
 /* Forget the translation of one page. The CPU must have it: cpu_has(CPU_INVLPG). */

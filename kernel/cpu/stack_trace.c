@@ -1,3 +1,4 @@
+/* Return addresses by the chain of frame pointers. */
 #include "cpu/stack_trace.h"
 
 #include "lib/print.h"

@@ -1,3 +1,4 @@
+/* Accesses to memory that may fault and still return: the C half; touch.S makes the access. */
 #include "cpu/touch.h"
 
 #include "cpu/registers.h"

@@ -1,3 +1,4 @@
+/* What the console shows when a trap ends the machine. */
 #include "cpu/trap_report.h"
 
 #include "cpu/registers.h"

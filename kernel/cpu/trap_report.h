@@ -1,7 +1,7 @@
 #ifndef CPU_TRAP_REPORT_H
 #define CPU_TRAP_REPORT_H
 
-#include "cpu/traps.h"
+#include "cpu/trap_frame.h"
 
 /*
  * Report a trap that nobody expected and stop the machine. The console shows, in this order,

@@ -1,4 +1,4 @@
-/* One entry stub for each vector; all push a struct trap_frame (cpu/traps.h) and call C. */
+/* One entry stub for each vector; all push a struct trap_frame (cpu/trap_frame.h) and call C. */
 
 /* Vectors for which the CPU pushes an error code: Intel SDM volume 3, table 6-1. */
 #define WITH_ERROR_CODE (1 << 8 | 0x1F << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30)

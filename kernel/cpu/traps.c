@@ -1,8 +1,10 @@
+/* The IDT, and what becomes of each trap. */
 #include "cpu/traps.h"
 
 #include "cpu/descriptors.h"
 #include "cpu/pic.h"
 #include "cpu/touch.h"
+#include "cpu/trap_frame.h"
 #include "cpu/trap_report.h"
 #include "cpu/vectors.h"
 
@@ -19,11 +21,6 @@ struct gate {
     uint16_t attributes;
     uint16_t offset_high;
 };
-
-struct table_register {
-    uint16_t limit;
-    uint32_t base;
-} __attribute__((packed));
 
 extern const char trap_stubs[VECTORS][STUB_SIZE];
 

@@ -1,3 +1,4 @@
+/* QEMU's device through which a guest says that it has panicked. */
 #include "dev/pvpanic.h"
 
 #include "cpu/io.h"

@@ -1,3 +1,6 @@
+/*
+ * The console: a 16550 UART, polled for output, with an interrupt that ends the sleep before input.
+ */
 #include "dev/serial.h"
 
 #include "cpu/io.h"

@@ -1,3 +1,4 @@
+/* The ordered end of the machine. */
 #include "lib/panic.h"
 
 #include "cpu/stack_trace.h"

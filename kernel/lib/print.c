@@ -1,3 +1,4 @@
+/* Formatted output: one formatter, into the console or a buffer. */
 #include "lib/print.h"
 
 #include "dev/serial.h"

@@ -1,3 +1,4 @@
+/* The few functions of <string.h> that are wanted here. */
 #include "lib/string.h"
 
 /* Freestanding compilers still call these four by name for copies and comparisons of their own. */

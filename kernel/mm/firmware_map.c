@@ -1,3 +1,7 @@
+/*
+ * From the sweep's stretches of bytes to a table of regions of frames, with RAM that is not there
+ * left out.
+ */
 #include "mm/firmware_map.h"
 
 #include "boot/window.h"

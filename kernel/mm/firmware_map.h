@@ -2,20 +2,11 @@
 #define MM_FIRMWARE_MAP_H
 
 #include "lib/types.h"
+#include "mm/memory_type.h"
 
 /*
- * The firmware's map made sane: page frames, sorted, disjoint, below 4 GiB. Where entries overlap
- * the more restrictive type wins, which is the one with the higher number.
+ * The firmware's map made sane: page frames, sorted, disjoint, below 4 GiB.
  */
-enum memory_type {
-    MEMORY_NONE = 0, /* no entry speaks of it: not RAM; never stands in a region */
-    MEMORY_USABLE = 1,
-    MEMORY_RESERVED = 2, /* every type that is not listed here */
-    MEMORY_ACPI = 3,
-    MEMORY_NVS = 4,
-    MEMORY_BAD = 5,
-};
-
 struct memory_region {
     pfn_t start; /* first frame */
     pfn_t end;   /* first frame behind it; at most 1 << 20 */

@@ -1,9 +1,10 @@
+/* The firmware's entries, in any order and overlapping, as ascending stretches of one type. */
 #include "mm/firmware_sweep.h"
 
 #include "boot/multiboot.h"
 #include "lib/panic.h"
-#include "mm/firmware_map.h"
 #include "mm/layout.h"
+#include "mm/memory_type.h"
 
 /*
  * The entries are not kept: there may be thousands. The sweep goes over them in batches instead.

@@ -26,6 +26,9 @@
 #define DMA_LIMIT       0x1000000u     /* ISA DMA reaches 16 MiB: 24 address lines */
 #define ADDRESS_LIMIT   0x100000000ull /* end of 32-bit physical memory */
 
+/* Pages that so many bytes take. */
+#define PAGES_FOR(bytes) (((bytes) + PAGE_SIZE - 1) / PAGE_SIZE)
+
 #define PHYS_TO_PFN(address) ((pfn_t)((address) >> PAGE_SHIFT))
 #define PFN_TO_PHYS(pfn)     ((phys_t)(pfn) << PAGE_SHIFT)
 

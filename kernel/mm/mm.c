@@ -1,6 +1,6 @@
+/* The boot sequence of the memory manager. */
 #include "mm/mm.h"
 
-#include "lib/print.h"
 #include "mm/early/bootmem.h"
 #include "mm/firmware_map.h"
 #include "mm/frames/buddy.h"

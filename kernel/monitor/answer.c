@@ -1,3 +1,4 @@
+/* The one line that answers a request, with the request's tag in front. */
 #include "monitor/answer.h"
 
 #include "lib/panic.h"

@@ -35,7 +35,4 @@ void answer_ok(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* CODE is one lower-case word: usage, range, memory, state, unknown, … */
 void answer_error(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A number, decimal or 0x…; answers "error usage: …" and returns false when it is none. */
-bool parse_number(const char *text, uint32_t *number);
-
 #endif

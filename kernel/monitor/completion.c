@@ -1,8 +1,9 @@
+/* What the tabulator key makes of the command's name at the end of the line. */
 #include "monitor/completion.h"
 
 #include "lib/print.h"
 #include "lib/string.h"
-#include "monitor/monitor.h"
+#include "monitor/registry.h"
 
 static const char *skip_spaces(const char *text)
 {

@@ -1,7 +1,8 @@
+/* The last lines entered, in a ring. */
 #include "monitor/history.h"
 
 #include "lib/string.h"
-#include "monitor/line_editor.h"
+#include "monitor/line.h"
 
 #define HISTORY_LINES 16
 

@@ -1,3 +1,4 @@
+/* Keys out of the bytes that a terminal sends. */
 #include "monitor/keys.h"
 
 #include "dev/serial.h"

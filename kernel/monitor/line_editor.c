@@ -1,3 +1,4 @@
+/* One line, typed, changed and shown. */
 #include "monitor/line_editor.h"
 
 #include "dev/serial.h"
@@ -6,13 +7,13 @@
 #include "monitor/completion.h"
 #include "monitor/history.h"
 #include "monitor/keys.h"
-#include "monitor/monitor.h"
 
 #define ERASE_TO_END "\x1b[K"
 #define CLEAR_SCREEN "\x1b[H\x1b[2J"
 
 /* The terminal's cursor always stands behind `cursor` characters of `text`. */
 struct editor {
+    const char *prompt;
     char *text; /* LINE_SIZE; always terminated */
     size_t length;
     size_t cursor;
@@ -42,7 +43,7 @@ static void redraw(struct editor *editor)
 {
     size_t position = editor->cursor;
 
-    kprintf(MONITOR_PROMPT);
+    kprintf("%s", editor->prompt);
     editor->cursor = 0;
     move_to(editor, editor->length);
     move_to(editor, position);
@@ -179,13 +180,13 @@ static void edit(struct editor *editor, int key)
     }
 }
 
-bool line_read(char line[LINE_SIZE])
+bool line_read(const char *prompt, char line[LINE_SIZE])
 {
-    struct editor editor = {.text = line};
+    struct editor editor = {.prompt = prompt, .text = line};
     int key;
 
     line[0] = '\0';
-    kprintf(MONITOR_PROMPT);
+    kprintf("%s", prompt);
     while ((key = key_read()) != KEY_ENTER && key != KEY_ABANDON)
         edit(&editor, key);
     kprintf("\n");

@@ -1,21 +1,13 @@
+/* The console's loop: read a line, take it apart, let its command answer. */
 #include "monitor/monitor.h"
 
-#include "lib/print.h"
-#include "lib/string.h"
 #include "monitor/answer.h"
+#include "monitor/command.h"
 #include "monitor/line_editor.h"
+#include "monitor/registry.h"
 
+#define PROMPT        "mm> "
 #define ARGUMENTS_MAX 16
-
-const struct monitor_command *monitor_find(const char *name)
-{
-    for_each_command(command)
-    {
-        if (strcmp(command->name, name) == 0)
-            return command;
-    }
-    return NULL;
-}
 
 /* Cut the line at its spaces, in place; the number of words, at most ARGUMENTS_MAX + 1. */
 static int split(char *line, char **words)
@@ -47,7 +39,7 @@ static bool is_tag(const char *word)
 
 static void run(int argc, char **argv)
 {
-    const struct monitor_command *command = argc > 0 ? monitor_find(argv[0]) : NULL;
+    const struct monitor_command *command = argc > 0 ? command_find(argv[0]) : NULL;
 
     if (argc == 0)
         answer_error("usage", "no command behind the tag");
@@ -82,7 +74,7 @@ void monitor_run(void)
     static char line[LINE_SIZE];
 
     for (;;) {
-        bool too_long = !line_read(line);
+        bool too_long = !line_read(PROMPT, line);
 
         carry_out(line, too_long);
     }

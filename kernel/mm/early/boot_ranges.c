@@ -1,3 +1,4 @@
+/* The frames that are taken before there is an allocator. */
 #include "mm/early/boot_ranges.h"
 
 #include "boot/multiboot.h"

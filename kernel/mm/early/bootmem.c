@@ -1,3 +1,4 @@
+/* The first allocator: one bit a frame, in use until the frame table stands. */
 #include "mm/early/bootmem.h"
 
 #include "boot/boot_tables.h"
@@ -21,7 +22,7 @@ static uint32_t bitmap_words(void)
 
 static uint32_t bitmap_pages(void)
 {
-    return (bitmap_words() * sizeof(uint32_t) + PAGE_SIZE - 1) / PAGE_SIZE;
+    return PAGES_FOR(bitmap_words() * sizeof(uint32_t));
 }
 
 static pfn_t bitmap_frame(void)

@@ -1,3 +1,4 @@
+/* The buddy allocator: free blocks of 2^order frames, split on allocation and merged on free. */
 #include "mm/frames/buddy.h"
 
 #include "lib/panic.h"

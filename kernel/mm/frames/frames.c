@@ -1,10 +1,9 @@
+/* The frame interface: the buddy allocator in physical addresses and numbers of frames. */
 #include "boot/window.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 #include "mm/frames/buddy.h"
 #include "mm/layout.h"
-
-/* The frame interface: the buddy allocator in physical addresses and numbers of frames. */
 
 unsigned pages_to_order(size_t pages)
 {

@@ -1,3 +1,4 @@
+/* The frame table: taken from bootmem, all frames reserved at first. */
 #include "lib/panic.h"
 #include "mm/early/bootmem.h"
 #include "mm/firmware_map.h"
@@ -18,7 +19,7 @@ static const pfn_t zone_ends[ZONE_COUNT] = {
 void mem_map_reserve(void)
 {
     mem_map_frames = firmware_map_end();
-    size_t pages = (mem_map_frames * sizeof(struct page) + PAGE_SIZE - 1) / PAGE_SIZE;
+    size_t pages = PAGES_FOR(mem_map_frames * sizeof(struct page));
     mem_map = bootmem_alloc_contiguous(pages);
     if (!mem_map)
         refuse("no room for the frame table: %u free KiB in a row below 896 MiB are needed",

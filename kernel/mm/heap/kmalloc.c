@@ -1,3 +1,7 @@
+/*
+ * Blocks of bytes: an area of virtual memory each, with frames mapped behind it and a header in
+ * front.
+ */
 #include "mm/heap/kmalloc.h"
 
 #include "lib/panic.h"

@@ -1,3 +1,4 @@
+/* Who has which part of the kernel's virtual areas: first fit over a list of records. */
 #include "mm/paging/areas.h"
 
 #include "lib/panic.h"

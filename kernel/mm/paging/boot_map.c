@@ -1,3 +1,7 @@
+/*
+ * The boot page directory reaches BOOT_MAP_SIZE bytes. The frame table and the page tables to come
+ * may lie anywhere in low memory, so the rest of it is added, in steps of 4 MiB.
+ */
 #include "mm/paging/boot_map.h"
 
 #include "boot/boot_tables.h"
@@ -16,8 +20,6 @@
  * The boot page directory reaches BOOT_MAP_SIZE bytes. The frame table and the page tables to come
  * may lie anywhere in low memory, so the rest of it is added, in steps of 4 MiB.
  */
-#define CHUNK_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
-
 /* A new table may itself lie where nothing is mapped yet: it is composed here, then copied. */
 static uint32_t composed[TABLE_ENTRIES];
 

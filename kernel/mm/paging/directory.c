@@ -1,3 +1,4 @@
+/* Building the permanent page directory: the direct map and the window; see mm/layout.h. */
 #include "boot/window.h"
 #include "cpu/descriptors.h"
 #include "cpu/features.h"
@@ -10,10 +11,6 @@
 #include "mm/paging/paging.h"
 #include "mm/paging/tables.h"
 #include "mm/paging/tlb.h"
-
-/* Building the permanent page directory: the direct map and the window; see mm/layout.h. */
-
-#define CHUNK_FRAMES (LARGE_PAGE_SIZE / PAGE_SIZE)
 
 phys_t page_directory_physical;
 uint32_t *page_directory;

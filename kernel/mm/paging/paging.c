@@ -1,11 +1,10 @@
+/* Single pages in the permanent directory. */
 #include "mm/paging/paging.h"
 
 #include "cpu/features.h"
 #include "mm/layout.h"
 #include "mm/paging/tables.h"
 #include "mm/paging/tlb.h"
-
-/* Single pages in the permanent directory. */
 
 static bool in_areas(uintptr_t virtual)
 {

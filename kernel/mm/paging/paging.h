@@ -2,17 +2,7 @@
 #define MM_PAGING_PAGING_H
 
 #include "lib/types.h"
-
-/* Intel SDM volume 3, tables 4-4 to 4-6. */
-enum pte_flag {
-    PTE_PRESENT = 1 << 0,
-    PTE_WRITABLE = 1 << 1,
-    PTE_USER = 1 << 2,
-    PTE_ACCESSED = 1 << 5,
-    PTE_DIRTY = 1 << 6,
-    PTE_LARGE = 1 << 7, /* in a directory entry: 4 MiB */
-    PTE_GLOBAL = 1 << 8,
-};
+#include "mm/paging/entry.h"
 
 /* The permanent page directory: its frame, and its direct-map address. */
 extern phys_t page_directory_physical;

@@ -1,3 +1,4 @@
+/* Frames that are page tables. */
 #include "mm/paging/tables.h"
 
 #include "mm/frames/buddy.h"

@@ -2,14 +2,7 @@
 #define MM_PAGING_TABLES_H
 
 #include "lib/types.h"
-
-/* Directory and table entries: Intel SDM volume 3, section 4.3 "32-bit Paging". */
-#define TABLE_ENTRIES 1024u
-#define ENTRY_ADDRESS 0xFFFFF000u
-#define ENTRY_FLAGS   0x00000FFFu
-
-#define DIRECTORY_INDEX(virtual) ((uintptr_t)(virtual) >> 22)
-#define TABLE_INDEX(virtual)     ((uintptr_t)(virtual) >> 12 & (TABLE_ENTRIES - 1))
+#include "mm/paging/entry.h"
 
 /* A zeroed frame of the direct map, marked as a page table; 0 when there is none. */
 phys_t table_alloc(void);

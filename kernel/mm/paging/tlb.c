@@ -1,6 +1,7 @@
+/* Forgetting translations, by whichever means the CPU and the command line allow. */
 #include "mm/paging/tlb.h"
 
-#include "boot/multiboot.h"
+#include "boot/command_line.h"
 #include "cpu/features.h"
 #include "cpu/registers.h"
 #include "lib/print.h"

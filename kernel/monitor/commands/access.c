@@ -1,9 +1,9 @@
-#include "cpu/traps.h"
+/* Reach memory by virtual address; a fault is an answer here, never a panic. */
+#include "cpu/touch.h"
 #include "lib/string.h"
 #include "mm/layout.h"
+#include "monitor/arguments.h"
 #include "monitor/command.h"
-
-/* Reach memory by virtual address; a fault is an answer here, never a panic. */
 
 static void answer_fault(const struct touch *touch)
 {
@@ -23,26 +23,21 @@ MONITOR_COMMAND(read, "ADDRESS", "read 32 bits at a virtual address")
 {
     uint32_t address;
 
-    if (argc != 2) {
-        answer_error("usage", "read ADDRESS");
-    } else if (parse_number(argv[1], &address)) {
-        struct touch touch = touch_read(address);
-
-        answer_value(&touch);
-    }
+    if (!expect_arguments(argc, argv, 2, 2) || !parse_number(argv[1], &address))
+        return;
+    struct touch touch = touch_read(address);
+    answer_value(&touch);
 }
 
 MONITOR_COMMAND(write, "ADDRESS VALUE", "write 32 bits at a virtual address")
 {
     uint32_t address, value;
 
-    if (argc != 3) {
-        answer_error("usage", "write ADDRESS VALUE");
-    } else if (parse_number(argv[1], &address) && parse_number(argv[2], &value)) {
-        struct touch touch = touch_write(address, value);
-
-        answer_value(&touch);
-    }
+    if (!expect_arguments(argc, argv, 3, 3) || !parse_number(argv[1], &address) ||
+        !parse_number(argv[2], &value))
+        return;
+    struct touch touch = touch_write(address, value);
+    answer_value(&touch);
 }
 
 /* False when KIND is none of the three. */
@@ -65,11 +60,10 @@ MONITOR_COMMAND(touch, "ADDRESS read|write|execute [VALUE]",
     struct touch touch;
     uint32_t address, value = 0;
 
-    if (argc < 3 || argc > 4)
-        answer_error("usage", "touch ADDRESS read|write|execute [VALUE]");
-    else if (!parse_number(argv[1], &address) || (argc == 4 && !parse_number(argv[3], &value)))
+    if (!expect_arguments(argc, argv, 3, 4) || !parse_number(argv[1], &address) ||
+        (argc == 4 && !parse_number(argv[3], &value)))
         return;
-    else if (!touch_kind(argv[2], address, value, &touch))
+    if (!touch_kind(argv[2], address, value, &touch))
         answer_error("usage", "'%s' is not read, write or execute", argv[2]);
     else if (touch.faulted)
         answer_ok("fault=%u error=0x%x address=0x%08x", touch.vector, touch.error, touch.address);
@@ -127,11 +121,10 @@ MONITOR_COMMAND(fill, "ADDRESS LENGTH BYTE", "fill virtual memory with one byte"
 {
     uint32_t address, length, byte;
 
-    if (argc != 4)
-        answer_error("usage", "fill ADDRESS LENGTH BYTE");
-    else if (!parse_range(argv + 1, &address, &length) || !parse_number(argv[3], &byte))
+    if (!expect_arguments(argc, argv, 4, 4) || !parse_range(argv + 1, &address, &length) ||
+        !parse_number(argv[3], &byte))
         return;
-    else if (byte > 0xFF)
+    if (byte > 0xFF)
         answer_error("range", "%u is no byte", byte);
     else if (try_range(address, length, true)) {
         memset((void *)address, (int)byte, length);
@@ -160,8 +153,8 @@ MONITOR_COMMAND(sum, "ADDRESS LENGTH", "the CRC-32 of virtual memory")
 {
     uint32_t address, length;
 
-    if (argc != 3)
-        answer_error("usage", "sum ADDRESS LENGTH");
-    else if (parse_range(argv + 1, &address, &length) && try_range(address, length, false))
+    if (!expect_arguments(argc, argv, 3, 3) || !parse_range(argv + 1, &address, &length))
+        return;
+    if (try_range(address, length, false))
         answer_ok("crc32=0x%08x", crc32((const uint8_t *)address, length));
 }

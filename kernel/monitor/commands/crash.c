@@ -1,11 +1,11 @@
+/* Every way for this kernel to end, on purpose: for those who must tell them apart. */
+#include "cpu/descriptors.h"
 #include "cpu/io.h"
 #include "lib/panic.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/layout.h"
 #include "monitor/command.h"
-
-/* Every way for this kernel to end, on purpose: for those who must tell them apart. */
 
 #define NOINLINE __attribute__((noinline))
 
@@ -86,10 +86,7 @@ static NOINLINE void crash_nested(void)
 /* With an empty IDT no exception can be delivered, nor the double fault that follows from it. */
 static NOINLINE void crash_triple(void)
 {
-    struct {
-        uint16_t limit;
-        uint32_t base;
-    } __attribute__((packed)) empty = {0, 0};
+    struct table_register empty = {0, 0};
 
     __asm__ volatile("lidt %0; int3" : : "m"(empty));
 }

@@ -1,5 +1,8 @@
+/* What the monitor knows of its own commands. */
 #include "lib/print.h"
-#include "monitor/monitor.h"
+#include "monitor/arguments.h"
+#include "monitor/command.h"
+#include "monitor/registry.h"
 
 static void list_commands(void)
 {
@@ -15,17 +18,23 @@ static void list_commands(void)
     answer_ok("commands=%s", names);
 }
 
+static void explain(const char *name)
+{
+    const struct monitor_command *command = command_find(name);
+    char usage[USAGE_SIZE];
+
+    if (command == NULL)
+        answer_error("unknown", "no command '%s'", name);
+    else
+        answer_ok("usage=\"%s\" text=\"%s\"", command_usage(command, usage), command->help);
+}
+
 MONITOR_COMMAND(help, "[NAME]", "list the commands, or explain one")
 {
-    const struct monitor_command *command = argc == 2 ? monitor_find(argv[1]) : NULL;
-
+    if (!expect_arguments(argc, argv, 1, 2))
+        return;
     if (argc == 1)
         list_commands();
-    else if (argc > 2)
-        answer_error("usage", "help [NAME]");
-    else if (command == NULL)
-        answer_error("unknown", "no command '%s'", argv[1]);
     else
-        answer_ok("usage=\"%s%s%s\" text=\"%s\"", command->name,
-                  command->arguments[0] != '\0' ? " " : "", command->arguments, command->help);
+        explain(argv[1]);
 }

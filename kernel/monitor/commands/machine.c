@@ -1,8 +1,11 @@
-#include "boot/multiboot.h"
+/* What the kernel was built of and what it runs on. */
+#include "boot/command_line.h"
 #include "cpu/features.h"
 #include "cpu/registers.h"
 #include "lib/print.h"
+#include "monitor/arguments.h"
 #include "monitor/command.h"
+#include "monitor/escape.h"
 
 #define KERNEL_VERSION "0.1.0"
 
@@ -17,10 +20,14 @@ extern const struct build_id_note build_id_note; /* linker script */
 MONITOR_COMMAND(version, "", "the kernel's version, build id and compiler")
 {
     char digest[2 * sizeof(build_id_note.digest) + 1];
+    char compiler[ESCAPED_SIZE(sizeof(__VERSION__))];
 
+    if (!expect_arguments(argc, argv, 1, 1))
+        return;
     for (unsigned i = 0; i < sizeof(build_id_note.digest); i++)
         ksnprintf(digest + 2 * i, 3, "%02x", build_id_note.digest[i]);
-    answer_ok("version=%s build_id=%s compiler=\"%s\"", KERNEL_VERSION, digest, __VERSION__);
+    answer_ok("version=%s build_id=%s compiler=\"%s\"", KERNEL_VERSION, digest,
+              escaped(__VERSION__, compiler, sizeof(compiler)));
 }
 
 MONITOR_COMMAND(cpu, "", "what the CPU can do, and its control registers")
@@ -34,6 +41,8 @@ MONITOR_COMMAND(cpu, "", "what the CPU can do, and its control registers")
     char names[64] = "none";
     size_t used = 0;
 
+    if (!expect_arguments(argc, argv, 1, 1))
+        return;
     for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
         if (cpu_has(known[i].feature))
             used += ksnprintf(names + used, sizeof(names) - used, "%s%s", used > 0 ? "," : "",
@@ -44,5 +53,8 @@ MONITOR_COMMAND(cpu, "", "what the CPU can do, and its control registers")
 
 MONITOR_COMMAND(cmdline, "", "the kernel's command line")
 {
-    answer_ok("cmdline=\"%s\"", command_line());
+    static char text[ESCAPED_SIZE(COMMAND_LINE_MAX)];
+
+    if (expect_arguments(argc, argv, 1, 1))
+        answer_ok("cmdline=\"%s\"", escaped(command_line(), text, sizeof(text)));
 }

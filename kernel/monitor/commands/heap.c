@@ -1,14 +1,13 @@
+/* The console's commands about kmalloc. */
 #include "mm/heap/kmalloc.h"
 
+#include "monitor/arguments.h"
 #include "monitor/command.h"
-#include "monitor/memory.h"
-
-/* The console's commands about kmalloc. */
 
 MONITOR_COMMAND(kmalloc, "BYTES", "allocate a block of kernel memory")
 {
     uint32_t size;
-    if (!expect_arguments(argc, 2, 2) || !parse_number(argv[1], &size))
+    if (!expect_arguments(argc, argv, 2, 2) || !parse_number(argv[1], &size))
         return;
     void *block = kmalloc(size);
     if (block)
@@ -20,7 +19,7 @@ MONITOR_COMMAND(kmalloc, "BYTES", "allocate a block of kernel memory")
 MONITOR_COMMAND(kfree, "VIRTUAL", "free a block; 0 does nothing, what is no block panics")
 {
     uint32_t virtual;
-    if (!expect_arguments(argc, 2, 2) || !parse_number(argv[1], &virtual))
+    if (!expect_arguments(argc, argv, 2, 2) || !parse_number(argv[1], &virtual))
         return;
     kfree((void *)(uintptr_t)virtual);
     answer_ok("virtual=0x%08x", virtual);
@@ -28,7 +27,7 @@ MONITOR_COMMAND(kfree, "VIRTUAL", "free a block; 0 does nothing, what is no bloc
 
 MONITOR_COMMAND(heap, "", "what kmalloc's live blocks hold")
 {
-    if (!expect_arguments(argc, 1, 1))
+    if (!expect_arguments(argc, argv, 1, 1))
         return;
     answer_ok("blocks=%u bytes=%u frames=%u failures=%u", kmalloc_statistics.blocks,
               kmalloc_statistics.bytes, kmalloc_statistics.frames, kmalloc_statistics.failures);

@@ -1,12 +1,11 @@
+/* The console's commands about frames: allocating, freeing, looking, and bootmem's afterlife. */
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/early/bootmem.h"
 #include "mm/frames/buddy.h"
 #include "mm/layout.h"
+#include "monitor/arguments.h"
 #include "monitor/command.h"
-#include "monitor/memory.h"
-
-/* The console's commands about frames: allocating, freeing, looking, and bootmem's afterlife. */
 
 static const char *const zone_names[ZONE_COUNT] = {"dma", "normal", "high"};
 
@@ -34,7 +33,7 @@ static void answer_block(struct page *page, unsigned order)
 MONITOR_COMMAND(alloc, "ORDER [dma|normal|high] [zero]", "allocate 2^ORDER frames")
 {
     uint32_t order, flags;
-    if (!expect_arguments(argc, 2, 4) || !parse_number(argv[1], &order) ||
+    if (!expect_arguments(argc, argv, 2, 4) || !parse_number(argv[1], &order) ||
         !parse_frame_flags(argc, argv, 2, &flags))
         return;
     phys_t physical = order < 32 ? get_free_pages(flags, (size_t)1 << order) : 0;
@@ -47,7 +46,7 @@ MONITOR_COMMAND(alloc, "ORDER [dma|normal|high] [zero]", "allocate 2^ORDER frame
 MONITOR_COMMAND(free, "PHYSICAL ORDER", "free a block; what is not allocated so panics")
 {
     uint32_t physical, order;
-    if (!expect_arguments(argc, 3, 3) || !parse_number(argv[1], &physical) ||
+    if (!expect_arguments(argc, argv, 3, 3) || !parse_number(argv[1], &physical) ||
         !parse_number(argv[2], &order))
         return;
     free_pages(physical, order < 32 ? (size_t)1 << order : SIZE_MAX);
@@ -58,7 +57,7 @@ MONITOR_COMMAND(pages, "COUNT [dma|normal|high] [zero]",
                 "allocate COUNT frames, rounded up to a power of two")
 {
     uint32_t count, flags;
-    if (!expect_arguments(argc, 2, 4) || !parse_number(argv[1], &count) ||
+    if (!expect_arguments(argc, argv, 2, 4) || !parse_number(argv[1], &count) ||
         !parse_frame_flags(argc, argv, 2, &flags))
         return;
     phys_t physical = get_free_pages(flags, count);
@@ -71,7 +70,7 @@ MONITOR_COMMAND(pages, "COUNT [dma|normal|high] [zero]",
 MONITOR_COMMAND(freepages, "PHYSICAL COUNT", "free what pages gave, with the same COUNT")
 {
     uint32_t physical, count;
-    if (!expect_arguments(argc, 3, 3) || !parse_number(argv[1], &physical) ||
+    if (!expect_arguments(argc, argv, 3, 3) || !parse_number(argv[1], &physical) ||
         !parse_number(argv[2], &count))
         return;
     free_pages(physical, count);
@@ -103,7 +102,7 @@ static void answer_zone(const char *name, const struct zone *zone)
 
 MONITOR_COMMAND(zone, "dma|normal|high|all", "a zone's counters; free blocks from order 0 up")
 {
-    if (!expect_arguments(argc, 2, 2))
+    if (!expect_arguments(argc, argv, 2, 2))
         return;
     bool all = strcmp(argv[1], "all") == 0;
     struct zone sum = {0};
@@ -132,7 +131,7 @@ MONITOR_COMMAND(frame, "PHYSICAL",
                 "what the frame table says of a frame; order=none: no block begins")
 {
     uint32_t physical;
-    if (!expect_arguments(argc, 2, 2) || !parse_number(argv[1], &physical))
+    if (!expect_arguments(argc, argv, 2, 2) || !parse_number(argv[1], &physical))
         return;
     const struct page *page = pfn_to_page(PHYS_TO_PFN(physical));
     if (!page) {
@@ -156,7 +155,7 @@ static void bootmem_free_something(void)
 
 MONITOR_COMMAND(bootmem, "alloc|free", "call the early allocator, which is gone: a panic")
 {
-    if (!expect_arguments(argc, 2, 2))
+    if (!expect_arguments(argc, argv, 2, 2))
         return;
     if (strcmp(argv[1], "alloc") == 0)
         answer_ok("virtual=0x%08x", (unsigned)(uintptr_t)bootmem_alloc_page());

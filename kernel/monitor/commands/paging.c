@@ -1,10 +1,9 @@
+/* The console's commands about address space. */
 #include "mm/paging/paging.h"
 
 #include "mm/layout.h"
+#include "monitor/arguments.h"
 #include "monitor/command.h"
-#include "monitor/memory.h"
-
-/* The console's commands about address space. */
 
 static const struct word page_flags[] = {{"rw", PTE_WRITABLE},   {"user", PTE_USER},
                                          {"global", PTE_GLOBAL}, {"accessed", PTE_ACCESSED},
@@ -54,7 +53,7 @@ static bool in_user_space(uintptr_t virtual)
 MONITOR_COMMAND(map, "VIRTUAL PHYSICAL [rw] [user] [global]", "map one page of user space")
 {
     uint32_t virtual, physical, flags;
-    if (!expect_arguments(argc, 3, 6) || !parse_number(argv[1], &virtual) ||
+    if (!expect_arguments(argc, argv, 3, 6) || !parse_number(argv[1], &virtual) ||
         !parse_number(argv[2], &physical) || !parse_page_flags(argc, argv, 3, &flags) ||
         !in_user_space(virtual))
         return;
@@ -64,7 +63,7 @@ MONITOR_COMMAND(map, "VIRTUAL PHYSICAL [rw] [user] [global]", "map one page of u
 MONITOR_COMMAND(unmap, "VIRTUAL", "unmap one page of user space; its frame stays allocated")
 {
     uint32_t virtual;
-    if (!expect_arguments(argc, 2, 2) || !parse_number(argv[1], &virtual) ||
+    if (!expect_arguments(argc, argv, 2, 2) || !parse_number(argv[1], &virtual) ||
         !in_user_space(virtual))
         return;
     phys_t physical = 0;
@@ -75,7 +74,7 @@ MONITOR_COMMAND(unmap, "VIRTUAL", "unmap one page of user space; its frame stays
 MONITOR_COMMAND(protect, "VIRTUAL [rw] [user] [global]", "give one page these flags and no others")
 {
     uint32_t virtual, flags;
-    if (!expect_arguments(argc, 2, 5) || !parse_number(argv[1], &virtual) ||
+    if (!expect_arguments(argc, argv, 2, 5) || !parse_number(argv[1], &virtual) ||
         !parse_page_flags(argc, argv, 2, &flags) || !in_user_space(virtual))
         return;
     phys_t physical = 0;
@@ -90,7 +89,7 @@ MONITOR_COMMAND(translate, "VIRTUAL", "follow the page tables")
 {
     uint32_t virtual, flags;
     phys_t physical;
-    if (!expect_arguments(argc, 2, 2) || !parse_number(argv[1], &virtual))
+    if (!expect_arguments(argc, argv, 2, 2) || !parse_number(argv[1], &virtual))
         return;
     if (!paging_translate(virtual, &physical, &flags)) {
         answer_error("state", "0x%08x is not mapped", virtual);

@@ -1,40 +1,9 @@
-#include "monitor/memory.h"
-
+/* The map that the memory manager made of the firmware's. */
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/firmware_map.h"
+#include "monitor/arguments.h"
 #include "monitor/command.h"
-
-bool parse_word(const char *text, const struct word *words, size_t count, uint32_t *flags)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(text, words[i].name) == 0) {
-            *flags |= words[i].flag;
-            return true;
-        }
-    }
-    answer_error("usage", "%s is not known here", text);
-    return false;
-}
-
-void format_words(uint32_t flags, const struct word *words, size_t count, char *text, size_t size)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (flags & words[i].flag)
-            used += ksnprintf(text + used, size - used, used ? ",%s" : "%s", words[i].name);
-    }
-    if (used == 0)
-        ksnprintf(text, size, "none");
-}
-
-bool expect_arguments(int argc, int least, int most)
-{
-    if (argc >= least && argc <= most)
-        return true;
-    answer_error("usage", "%s arguments", argc < least ? "too few" : "too many");
-    return false;
-}
 
 static const char *type_name(uint32_t type)
 {
@@ -57,7 +26,7 @@ MONITOR_COMMAND(firmware, "[FIRST]",
                 "the firmware's map in frames, ends exclusive, from region FIRST")
 {
     uint32_t next = 0;
-    if (!expect_arguments(argc, 1, 2) || (argc == 2 && !parse_number(argv[1], &next)))
+    if (!expect_arguments(argc, argv, 1, 2) || (argc == 2 && !parse_number(argv[1], &next)))
         return;
     static char text[1024];
     size_t used = 0;
