@@ -48,7 +48,7 @@ def _check_bits(findings: Findings, model: Model, state: MemoryState, bitmap: Bi
         _report_free(findings, model, bitmap, one, key)
     if state.moment != READY:
         # Later anybody may have been given a frame, and a bitmap does not say who.
-        what = f"taken in {bitmap.name}, but nothing that was decoded uses it"
+        what = f"taken in {bitmap.name}, but nothing that was decoded uses [it|them]"
         findings.add_frames("taken", bitmap.taken & ~must, what, ("V3",), bitmap.first_frame)
     beyond = model.allocatable
     beyond[bitmap.first_frame : bitmap.first_frame + count] = False

@@ -66,7 +66,8 @@ def _check_faults(state: MemoryState) -> tuple[Violation, ...]:
     findings = Findings("decode")
     for fault in _faults(state):
         chain = " -> ".join(f"0x{address:x}" for address in fault.chain)
-        message = f"{fault.structure}: {fault.message}" + (f" (by way of {chain})" if chain else "")
+        way = f" (by way of {'physical ' if fault.physical else ''}{chain})" if chain else ""
+        message = f"{fault.structure}: {fault.message}{way}"
         culprit = fault.chain[-1] if fault.chain else None
         findings.add(_kind(fault), message, ("V5",), culprit, fault.physical)
     return findings.result()

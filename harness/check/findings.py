@@ -15,6 +15,7 @@ from harness.check.runs import (
     FRAME_SIZE,
     Mask,
     frames_in_words,
+    in_number,
     is_or_are,
     pages_in_words,
     runs,
@@ -54,7 +55,8 @@ class Findings:
     ) -> None:
         """Report each run of true elements; element 0 is about frame ``first``.
 
-        ``what`` goes on behind "frame 0x… (physical 0x…) is".
+        ``what`` goes on behind "frame 0x… (physical 0x…) is", or "frames … are"; of words like
+        ``[it|them]`` it takes what goes with that.
         """
         self._add_runs(kind, runs(mask), what, properties, first, physical=True)
 
@@ -76,7 +78,8 @@ class Findings:
         in_words = frames_in_words if physical else pages_in_words
         for row in rows[:LIMIT]:
             first, end = offset + int(row[0]), offset + int(row[1])
-            message = f"{in_words(first, end)} {is_or_are(first, end)} {what}"
+            ending = in_number(what, one=end - first == 1)
+            message = f"{in_words(first, end)} {is_or_are(first, end)} {ending}"
             self.add(kind, message, properties, first * FRAME_SIZE, physical)
         self._found[kind] += max(0, len(rows) - LIMIT)
 

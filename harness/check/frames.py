@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
-from harness.check.ledger import Ledger, decoded_owners
+from harness.check.ledger import RESERVED, Ledger, decoded_owners
 from harness.check.model import ALLOCATABLE, IMAGE, Model
-from harness.check.runs import Mask, outward
+from harness.check.runs import Mask, outward, runs_by_key
 from harness.check.violation import Violation
 from harness.decode.state import FrameTable, MemoryState
 
@@ -37,6 +37,12 @@ class _Subject:
     def report(self, kind: str, mask: Mask, what: str, *breaks: str) -> None:
         """Report the frames of a mask over the table's elements."""
         self.findings.add_frames(kind, mask, what, breaks, self.table.first_frame)
+
+    def report_run(self, kind: str, elements: range, what: str, *breaks: str) -> None:
+        """Report a run of the table's elements."""
+        first = self.table.first_frame + elements.start
+        one = np.ones(len(elements), dtype=np.bool_)
+        self.findings.add_frames(kind, one, what, breaks, first)
 
 
 def check_frame_table(
@@ -90,10 +96,14 @@ def _check_heads(subject: _Subject) -> None:
 def _check_orders(subject: _Subject) -> None:
     table, blocks = subject.table, subject.blocks
     index = blocks.starts - table.first_frame
-    differs = np.zeros(len(table), dtype=np.bool_)
-    differs[index] = table.order[index] != blocks.orders
-    what = "on a free list of another order than the frame table notes"
-    subject.report("order", differs, what, "V5")
+    listed = table.order.astype(np.int64)
+    listed[index] = blocks.orders
+    differs = listed != table.order
+    if not differs.any():
+        return
+    for start, _, key in runs_by_key(differs, listed << 8 | table.order):
+        what = f"on a free list of order {key >> 8}, but noted with order {key & 0xFF}"
+        subject.report_run("order", range(start, start + 1), what, "V5")
 
 
 def _check_users(subject: _Subject, ledger: Ledger) -> None:
@@ -101,6 +111,21 @@ def _check_users(subject: _Subject, ledger: Ledger) -> None:
     free = ledger.free[subject.part]
     subject.report("users", used & free, "free, but noted with users", "V4", "V6")
     subject.report("users", ~used & ~free, "not free, but noted without users", "V3", "V6")
+    _check_single_users(subject, ledger)
+
+
+def _check_single_users(subject: _Subject, ledger: Ledger) -> None:
+    """A frame that the allocator gave to one owner has one user, who gives it back."""
+    users = subject.table.users
+    several = users > 1
+    if not several.any():
+        return
+    owners = ledger.owners[subject.part]
+    single = (owners != 0) & (owners & (owners - np.uint32(1)) == 0)
+    given = single & ~ledger.free[subject.part] & ~ledger.owned_by(RESERVED)[subject.part]
+    for start, end, key in runs_by_key(several & given, users):
+        what = f"noted with {key} users, but [has|have] one owner"
+        subject.report_run("users", range(start, end), what, "V4", "V6")
 
 
 def _check_zones(subject: _Subject) -> None:
@@ -108,9 +133,11 @@ def _check_zones(subject: _Subject) -> None:
     right = subject.model.zone_indices()[subject.part]
     if np.array_equal(table.zone, right):
         return
-    for index, zone in enumerate(subject.model.zones):
-        wrong = (right == index) & (table.zone != index)
-        subject.report("zone", wrong, f"in zone {zone.name}, but noted in another", "V5")
+    model, keys = subject.model, right.astype(np.uint16) << 8 | table.zone
+    for start, end, key in runs_by_key(table.zone != right, keys):
+        names = model.zone_name(key >> 8), model.zone_name(key & 0xFF)
+        what = f"in zone {names[0]}, but noted in {names[1]}"
+        subject.report_run("zone", range(start, end), what, "V5")
 
 
 def _check_reserved(subject: _Subject) -> None:
@@ -147,7 +174,7 @@ def _check_owners(subject: _Subject, ledger: Ledger) -> None:
         if np.array_equal(marked, found):
             continue
         strays = marked & ~found & ours
-        what = f"marked as {name}, but nothing decoded uses it as that"
+        what = f"marked as {name}, but nothing decoded uses [it|them] as that"
         subject.report("owner", strays, what, "V3", "V5")
         unmarked = found & ~marked & ours
         subject.report("owner", unmarked, f"used as {name}, but not marked as that", "V4", "V5")

@@ -7,7 +7,7 @@ import numpy as np
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
 from harness.check.model import ALLOCATABLE, Model
-from harness.check.runs import FRAME_SIZE, outward
+from harness.check.runs import FRAME_SIZE, in_number, outward
 from harness.check.violation import Violation
 from harness.decode.state import FreeLists, MemoryState
 
@@ -20,24 +20,25 @@ def check_free_lists(model: Model, state: MemoryState, blocks: Blocks) -> tuple[
     findings = Findings("free-lists")
     if not state.free_lists:
         return ()
-    _check_outside(findings, blocks)
+    _check_outside(findings, model, blocks)
     inside = blocks.where(blocks.inside)
-    _check_alignment(findings, inside)
+    _check_alignment(findings, model, inside)
     _check_zones(findings, model, inside)
     _check_overlap(findings, inside)
     for free_lists in state.free_lists:
         own = Blocks.of((free_lists,), blocks.span)
         if free_lists.merged:
             top = max((found.order for found in free_lists.lists), default=0)
-            _check_merged(findings, own.where(own.inside), top)
-        _check_list_counters(findings, free_lists)
+            _check_merged(findings, model, own.where(own.inside), top)
+        _check_list_counters(findings, model, free_lists)
         _check_zone_counters(findings, model, state, free_lists)
     return findings.result()
 
 
-def _check_outside(findings: Findings, blocks: Blocks) -> None:
+def _check_outside(findings: Findings, model: Model, blocks: Blocks) -> None:
     _report_blocks(
         findings,
+        model,
         "outside",
         blocks.where(~blocks.inside),
         "lies beyond the last frame that there is",
@@ -45,16 +46,18 @@ def _check_outside(findings: Findings, blocks: Blocks) -> None:
     )
 
 
-def _check_alignment(findings: Findings, blocks: Blocks) -> None:
+def _check_alignment(findings: Findings, model: Model, blocks: Blocks) -> None:
     misaligned = (blocks.starts & ((np.int64(1) << blocks.orders) - 1)) != 0
     chosen = blocks.where(misaligned)
-    _report_blocks(findings, "alignment", chosen, "is not aligned to its size", ("V5", "V11"))
+    what = "is not aligned to its size"
+    _report_blocks(findings, model, "alignment", chosen, what, ("V5", "V11"))
 
 
 def _check_zones(findings: Findings, model: Model, blocks: Blocks) -> None:
     first, last = model.zone_of(blocks.starts), model.zone_of(blocks.ends - 1)
     crossing = blocks.where(first != last)
-    _report_blocks(findings, "crosses-zones", crossing, "crosses the border of a zone", ("V5",))
+    what = "crosses the border of a zone"
+    _report_blocks(findings, model, "crosses-zones", crossing, what, ("V5",))
     wrong = (first == last) & (first != blocks.zones)
     strays = zip(first[wrong].tolist(), _rows(blocks.where(wrong)), strict=True)
     for right, (start, order, zone) in strays:
@@ -71,7 +74,7 @@ def _check_overlap(findings: Findings, blocks: Blocks) -> None:
         findings.add_frames("overlap", twice, "in more than one free block", ("V4",))
 
 
-def _check_merged(findings: Findings, blocks: Blocks, top: int) -> None:
+def _check_merged(findings: Findings, model: Model, blocks: Blocks, top: int) -> None:
     """Buddies of the highest order stay apart; all others must have become one block."""
     order = np.full(blocks.span, _NO_BLOCK, dtype=np.uint8)
     zone = np.zeros(blocks.span, dtype=np.uint8)
@@ -81,16 +84,20 @@ def _check_merged(findings: Findings, blocks: Blocks, top: int) -> None:
     lower = blocks.where(known)
     upper = buddies[known]
     both = (order[upper] == lower.orders) & (zone[upper] == lower.zones)
-    _report_blocks(
-        findings, "unmerged", lower.where(both), "is free and so is its buddy: not merged", ("V5",)
-    )
+    what = "is free and so is its buddy: not merged"
+    _report_blocks(findings, model, "unmerged", lower.where(both), what, ("V5",))
 
 
 def _report_blocks(
-    findings: Findings, kind: str, blocks: Blocks, what: str, breaks: tuple[str, ...]
+    findings: Findings,
+    model: Model,
+    kind: str,
+    blocks: Blocks,
+    what: str,
+    breaks: tuple[str, ...],
 ) -> None:
     for start, order, zone in _rows(blocks):
-        message = f"{_block(start, order)} on a list of zone {zone} {what}"
+        message = f"{_block(start, order)} on a list of zone {model.zone_name(zone)} {what}"
         findings.add(kind, message, breaks, start * FRAME_SIZE)
 
 
@@ -103,13 +110,15 @@ def _block(start: int, order: int) -> str:
     return f"the free block at frame 0x{start:x} (physical 0x{start * FRAME_SIZE:x}, order {order})"
 
 
-def _check_list_counters(findings: Findings, free_lists: FreeLists) -> None:
+def _check_list_counters(findings: Findings, model: Model, free_lists: FreeLists) -> None:
     for found in free_lists.lists:
         if found.count is not None and found.count != len(found.frames):
             message = (
                 f"the counter of {free_lists.name}'s free blocks of order {found.order} in zone "
-                f"{found.zone} says {found.count}, but {len(found.frames)} are on the list"
+                f"{model.zone_name(found.zone)} says {found.count}, "
+                f"but {len(found.frames)} [is|are] on the list"
             )
+            message = in_number(message, one=len(found.frames) == 1)
             findings.add("blocks-counter", message, ("V6",))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.check.findings import Findings
 from harness.check.pages import ABSENT, heap_range, mapped_pages, page_frames, used_pages
-from harness.check.runs import FRAME_SIZE, frames_in_words
+from harness.check.paging import ENTRY_UNCACHED
+from harness.check.runs import FRAME_SIZE, counted, frames_in_words
 from harness.check.violation import Violation
 from harness.decode.state import Heap, HeapArea, HeapBlock, MemoryState, PageTables
 
@@ -56,7 +57,7 @@ def _check_partition(findings: Findings, heap: Heap) -> None:
 
 
 def _named(heap: Heap, area: HeapArea) -> str:
-    return f"the area of {heap.name} at virtual 0x{area.start:x} ({area.pages} pages)"
+    return f"the area of {heap.name} at virtual 0x{area.start:x} ({counted(area.pages, 'page')})"
 
 
 def _check_area(findings: Findings, heap: Heap, area: HeapArea) -> None:
@@ -78,7 +79,8 @@ def _check_block(findings: Findings, heap: Heap, area: HeapArea, block: HeapBloc
         return
     pages = -(-(block.size + heap.header_size) // FRAME_SIZE)
     if pages != area.pages or block.size == 0:
-        message = f"{words} says {block.size} bytes, which with the header take {pages} pages"
+        needed = counted(pages, "page")
+        message = f"{words} says {counted(block.size, 'byte')}, which with the header need {needed}"
         findings.add("size", message, ("V5", "V9"), block.header, physical=False)
 
 
@@ -106,6 +108,11 @@ def _check_rights(findings: Findings, heap: Heap, tables: PageTables) -> None:
     read_only[pages.page[~writable]] = True
     first = heap_range(heap).start
     findings.add_pages("read-only", read_only, f"{heap.name}'s, but read-only", ("V7",), first)
+    caching = pages.entries["entry"][pages.mapping] & np.uint64(ENTRY_UNCACHED)
+    uncached = np.zeros(len(heap_range(heap)), dtype=np.bool_)
+    uncached[pages.page[caching != 0]] = True
+    what = f"{heap.name}'s, but not cached as RAM is: PCD or PWT is set"
+    findings.add_pages("uncached", uncached, what, ("V7",), first)
 
 
 def _check_counters(findings: Findings, heap: Heap) -> None:
@@ -117,5 +124,7 @@ def _check_counters(findings: Findings, heap: Heap) -> None:
     )
     for name, count, right in counted:
         if count is not None and count != right:
-            message = f"{heap.name} counts {count} live {name}, but there are {right}"
+            message = (
+                f"the counter of {heap.name}'s live {name} says {count}, but it must be {right}"
+            )
             findings.add("counter", message, ("V6",))

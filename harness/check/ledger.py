@@ -14,9 +14,17 @@ import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
-from harness.check.model import ALLOCATABLE, IMAGE, NOT_USABLE, Model
+from harness.check.model import ALLOCATABLE, FRAME_ZERO, IMAGE, NOT_USABLE, Model
 from harness.check.pages import heap_frames
-from harness.check.runs import FRAME_SIZE, Mask, frames_in_words, is_or_are, outward, runs_by_key
+from harness.check.runs import (
+    FRAME_SIZE,
+    Mask,
+    frames_in_words,
+    in_number,
+    is_or_are,
+    outward,
+    runs_by_key,
+)
 from harness.check.violation import Violation
 from harness.decode.state import MemoryState
 
@@ -165,8 +173,7 @@ def _report_owners(
     others = [name for name in names if name != RESERVED]
     kind = "free-reserved" if FREE in others else "owned-reserved"
     breaks = ("V1",) if reason == NOT_USABLE else ("V2", "V4")
-    verb = "is" if reason == NOT_USABLE else "belongs to"
-    if reason not in (NOT_USABLE, IMAGE):
-        verb = "is" if model.reasons[reason].startswith("frame 0") else "holds"
+    verb = {NOT_USABLE: "[is|are]", FRAME_ZERO: "is", IMAGE: "[belongs|belong] to"}
+    but = in_number(verb.get(reason, "[holds|hold]"), one=end - first == 1)
     said = " and ".join(f"owned by {name}" if name != FREE else FREE for name in others)
-    findings.add(kind, f"{words} {said}, but {verb} {model.reasons[reason]}", breaks, address)
+    findings.add(kind, f"{words} {said}, but {but} {model.reasons[reason]}", breaks, address)

@@ -22,6 +22,10 @@ WRITABLE = 2
 USER = 4
 GLOBAL = 8
 WRONG_FRAME = 16
+UNCACHED = 32
+"""The entry has PCD or PWT set."""
+USER_ENTRY = 64
+"""Only an entry above keeps user programs out."""
 
 PageCodes = npt.NDArray[np.uint8]
 """One element a page: a sum of the constants above."""

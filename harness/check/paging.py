@@ -10,7 +10,9 @@ from harness.check.ledger import FREE, Ledger
 from harness.check.linear import (
     GLOBAL,
     PRESENT,
+    UNCACHED,
     USER,
+    USER_ENTRY,
     WRITABLE,
     WRONG_FRAME,
     LinearMap,
@@ -28,7 +30,10 @@ CR0_PG = 1 << 31
 CR4_PGE = 1 << 7
 """Global pages: SDM volume 3, sections 2.5 and 4.10.2.4."""
 ENTRY_GLOBAL = 1 << 8
-"""The G bit of an entry that maps a page: SDM volume 3, tables 4-4 and 4-6."""
+ENTRY_USER = 1 << 2
+ENTRY_UNCACHED = 1 << 3 | 1 << 4
+"""The G, U/S, and PWT and PCD bits of an entry that maps a page: SDM volume 3, tables 4-4 and
+4-6."""
 
 
 def check_paging(model: Model, state: MemoryState, ledger: Ledger) -> tuple[Violation, ...]:
@@ -82,7 +87,7 @@ def _check_linear(
     both = (expected & found & PRESENT).astype(np.bool_)
     first = linear.pages.start
     wrong = both & ((found & WRONG_FRAME) != 0)
-    what = f"mapped to another frame than the {linear.name} promises"
+    what = f"mapped to [another frame|other frames] than the {linear.name} promises"
     findings.add_pages("wrong-frame", wrong, what, ("V7",), first)
     for bit, kind, words in (
         (WRITABLE, "writable", "writable"),
@@ -92,6 +97,19 @@ def _check_linear(
         _check_right(
             findings, linear, (both, expected & np.uint8(bit), found & np.uint8(bit)), kind, words
         )
+    findings.add_pages("uncached", both & ((found & UNCACHED) != 0), _UNCACHED, ("V7",), first)
+    if not linear.user:
+        lax = both & ((found & USER_ENTRY) != 0)
+        findings.add_pages("user-entry", lax, _USER_ENTRY, ("V7",), first)
+
+
+_UNCACHED = "RAM, but not cached as such: PCD or PWT is set"
+_USER_ENTRY = (
+    "closed to user programs only by the level above: U/S is set in [its entry|the entries]"
+)
+
+
+_SETS = {"usable": "usable RAM", "image": "the kernel's image"}
 
 
 def _check_presence(
@@ -99,7 +117,7 @@ def _check_presence(
 ) -> None:
     must, are = (expected & PRESENT) != 0, (found & PRESENT) != 0
     first = linear.pages.start
-    what = f"not mapped, but belongs to the {linear.name}"
+    what = f"not mapped, but [belongs|belong] to the {linear.name}"
     findings.add_pages("missing", must & ~are, what, ("V7",), first)
     extra = are & ~must
     for name, pages in linear.exceptions:
@@ -107,7 +125,9 @@ def _check_presence(
         what = f"mapped, but must be left out of the {linear.name} ({name})"
         findings.add_pages("guard", extra[part], what, ("V7",), first + part.start)
         extra[part] = False
-    what = f"mapped in the {linear.name}, but its frame is neither {' nor '.join(linear.sets)}"
+    sets = " nor ".join(_SETS[name] for name in linear.sets)
+    neither = "neither" if len(linear.sets) > 1 else "not"
+    what = f"mapped in the {linear.name}, but [its frame is|their frames are] {neither} {sets}"
     findings.add_pages("extra", extra, what, ("V1", "V7"), first)
 
 
@@ -140,6 +160,10 @@ def _rights(entries: npt.NDArray[np.void]) -> PageCodes:
     rights = np.full(len(entries), PRESENT, dtype=np.uint8)
     for field, bit in (("writable", WRITABLE), ("user", USER), ("global_", GLOBAL)):
         rights |= entries[field] * np.uint8(bit)
+    bits = entries["entry"].astype(np.uint8)
+    rights |= ((bits & ENTRY_UNCACHED) != 0) * np.uint8(UNCACHED)
+    rights |= ((bits & ENTRY_USER) != 0) * np.uint8(USER_ENTRY)
+    rights[entries["user"]] &= ~np.uint8(USER_ENTRY)
     return rights
 
 
@@ -172,6 +196,8 @@ def _check_kernel_half(
     _report(findings, "stray", others[stray], what, "V7")
     what = "the kernel's, but accessible to user programs"
     _report(findings, "user", others[others["user"]], what, "V7")
+    lax = (others["entry"] & np.uint64(ENTRY_USER)) != 0
+    _report(findings, "user-entry", others[lax & ~others["user"]], _USER_ENTRY, "V7")
 
 
 def _check_user_half(findings: Findings, others: npt.NDArray[np.void], ledger: Ledger) -> None:
@@ -183,9 +209,9 @@ def _check_user_half(findings: Findings, others: npt.NDArray[np.void], ledger: L
         held[known] |= ledger.owned_by(name)[frames[known]]
     free = np.zeros(len(others), dtype=np.bool_)
     free[known] = ledger.owned_by(FREE)[frames[known]]
-    what = "mapped below the kernel to a frame that is free"
+    what = "mapped below the kernel to [a frame that is|frames that are] free"
     _report(findings, "maps-free", others[free], what, "V4", "V7")
-    what = "mapped below the kernel, but its frame was not given to anybody"
+    what = "mapped below the kernel, but [its frame was|their frames were] not given to anybody"
     _report(findings, "user-half", others[~free & ~held], what, "V7")
 
 

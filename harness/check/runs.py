@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -54,6 +55,19 @@ def pages_in_words(first: int, end: int) -> str:
 def is_or_are(first: int, end: int) -> str:
     """Return the verb that goes with :func:`frames_in_words`."""
     return "is" if end - first == 1 else "are"
+
+
+_NUMBER = re.compile(r"\[([^][|]*)\|([^][|]*)\]")
+
+
+def in_number(text: str, one: bool) -> str:
+    """Take the singular or the plural of each ``[singular|plural]`` in a text."""
+    return _NUMBER.sub(r"\1" if one else r"\2", text)
+
+
+def counted(number: int, name: str) -> str:
+    """Return ``1 page``, ``2 pages``."""
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def outward(byte_range: range) -> range:

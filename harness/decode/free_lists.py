@@ -95,7 +95,9 @@ class _Decoder:
         return replace(empty, frames=frames), self._faults(zone, order, breaks)
 
     def _faults(self, zone: int, order: int, breaks: list[Break]) -> list[DecodeFault]:
-        name = f"{self._description.name}, zone {zone}, order {order}"
+        zones = self._context.kernel.description.zones
+        zone_name = zones[zone].name if zone < len(zones) else zone
+        name = f"{self._description.name}, zone {zone_name}, order {order}"
         return [DecodeFault(name, b.message, b.chain) for b in breaks]
 
     def _follow(self, head: Value) -> tuple[npt.NDArray[np.int64], list[Break]]:

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.check.runs import (
+    counted,
     frames_in_words,
+    in_number,
     inward,
     outward,
     pages_in_words,
@@ -50,3 +52,15 @@ def test_words() -> None:
     assert frames_in_words(1, 3) == "frames 0x1-0x2 (2, physical 0x1000-0x2fff)"
     assert pages_in_words(0xC0000, 0xC0001) == "page at virtual 0xc0000000"
     assert pages_in_words(1, 3) == "2 pages at virtual 0x1000-0x2fff"
+
+
+def test_number() -> None:
+    text = "[is|are] marked, but nothing uses [it|them]"
+    assert in_number(text, one=True) == "is marked, but nothing uses it"
+    assert in_number(text, one=False) == "are marked, but nothing uses them"
+    assert in_number("a [plain] text", one=True) == "a [plain] text"
+    assert (counted(0, "page"), counted(1, "page"), counted(2, "page")) == (
+        "0 pages",
+        "1 page",
+        "2 pages",
+    )
