@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from harness.cli.bench import bench
@@ -37,8 +39,14 @@ for command in (run, boot, inspect, maps, build, doctor, bench):
 
 def run_command() -> int:
     """Run the command line; turn every error a user can meet into a sentence and an exit code."""
+    stdout = sys.stdout
     try:
         return cli.main(standalone_mode=False) or EXIT_GOOD
+    except SystemExit:
+        if sys.stdout is not stdout:
+            # How click ends, with the code of a failure, when the reader of a pipe has gone.
+            raise BrokenPipeError from None
+        raise
     except click.ClickException as error:
         error.show()
         return error.exit_code
