@@ -95,15 +95,16 @@ def _check_heads(subject: _Subject) -> None:
 
 def _check_orders(subject: _Subject) -> None:
     table, blocks = subject.table, subject.blocks
-    index = blocks.starts - table.first_frame
-    listed = table.order.astype(np.int64)
-    listed[index] = blocks.orders
-    differs = listed != table.order
-    if not differs.any():
+    noted = table.order[blocks.starts - table.first_frame]
+    wrong = noted != blocks.orders
+    if not wrong.any():
         return
-    for start, _, key in runs_by_key(differs, listed << 8 | table.order):
+    listed, marked = np.zeros((2, len(table)), dtype=np.int64)
+    index = blocks.starts[wrong] - table.first_frame
+    marked[index], listed[index] = 1, blocks.orders[wrong]
+    for start, end, key in runs_by_key(marked == 1, listed << 8 | table.order):
         what = f"on a free list of order {key >> 8}, but noted with order {key & 0xFF}"
-        subject.report_run("order", range(start, start + 1), what, "V5")
+        subject.report_run("order", range(start, end), what, "V5")
 
 
 def _check_users(subject: _Subject, ledger: Ledger) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from harness.decode.state import DecodeFault
 
@@ -10,15 +10,14 @@ LISTED = 20
 """Faults of one kind that are listed one by one."""
 
 
-def list_faults(
-    structure: str,
-    message: str,
-    chains: Sequence[tuple[int, ...]],
-    physical: bool = False,
-) -> list[DecodeFault]:
-    """Return a fault for each chain, the ones past :data:`LISTED` summed up in a last one."""
-    faults = [DecodeFault(structure, message, chain, physical) for chain in chains[:LISTED]]
-    if len(chains) > LISTED:
-        more = f"{message}; and {len(chains) - LISTED} more like it"
-        faults.append(DecodeFault(structure, more, chains[LISTED], physical))
+def list_faults(count: int, fault: Callable[[int], DecodeFault]) -> list[DecodeFault]:
+    """Return ``fault(i)`` for each ``i`` below ``count``.
+
+    Those past :data:`LISTED` are summed up in one that names the first of them.
+    """
+    faults = [fault(index) for index in range(min(count, LISTED + 1))]
+    if count > LISTED + 1:
+        last = faults[-1]
+        more = f"{last.message}; and {count - LISTED - 1} more like it"
+        faults[-1] = DecodeFault(last.structure, more, last.chain, last.physical)
     return faults

@@ -26,6 +26,7 @@ from harness.decode.paging_modes import (
     EntryFormat,
     Level,
     PagingMode,
+    bit_names,
     paging_mode,
 )
 from harness.decode.ram_map import RamMap
@@ -95,13 +96,13 @@ class _Decoder:
         everything = np.ones(1, dtype=bool)
         root = np.array([self._root], dtype=np.uint64)
         tables = _Tables(root, np.zeros(1, np.uint64), everything, everything, everything)
-        chains = tables.address[:, None]
+        above: _References | None = None
         for level in self._mode.levels:
-            tables = self._readable(tables, level, chains)
+            tables = self._readable(tables, level, above)
             self._reached.append(tables)
             if not len(tables):
                 break
-            tables, chains = self._level(level, tables)
+            tables, above = self._level(level, tables)
         return PageTables(
             mode=self._mode.name,
             root=self._root,
@@ -111,20 +112,45 @@ class _Decoder:
             faults=tuple(self._faults),
         )
 
-    def _readable(self, tables: _Tables, level: Level, chains: U64) -> _Tables:
-        """Drop tables that are not in RAM, and those beyond the bound; say so."""
+    def _readable(self, tables: _Tables, level: Level, above: _References | None) -> _Tables:
+        """Drop tables that are not in RAM, and those beyond the bound; say so.
+
+        ``above`` are the entries that refer to them, None for the root.
+        """
         present = self._map.holds(tables.address, level.entries * self._mode.entry_size)
         if not present.all():
-            self._fault(f"no RAM at a level {level.number} table", chains[~present])
-            tables, chains = tables.take(present), chains[present]
+            if above is None:
+                message = f"CR3 points to physical 0x{self._root:x}, where there is no RAM"
+                self._faults.append(DecodeFault(STRUCTURE, message, (self._root,), True))
+            else:
+                self._say_absent(above, tables.address, np.flatnonzero(~present))
+            tables = tables.take(present)
         if len(tables) > MAX_TABLES:
             message = f"more than {MAX_TABLES} tables of level {level.number}; the rest is left out"
-            self._fault(message, chains[MAX_TABLES : MAX_TABLES + 1])
+            self._faults.append(
+                DecodeFault(STRUCTURE, message, (int(tables.address[MAX_TABLES]),), True)
+            )
             tables = tables.take(slice(MAX_TABLES))
         return tables
 
-    def _level(self, level: Level, tables: _Tables) -> tuple[_Tables, U64]:
-        """Take the pages of one level; return the tables below and where each comes from."""
+    def _say_absent(self, above: _References, address: U64, absent: npt.NDArray[np.intp]) -> None:
+        def fault(index: int) -> DecodeFault:
+            row = int(absent[index])
+            table = int(address[row])
+            words = self._entry_in_words(above.level, above.found, row)
+            message = f"{words}, but there is no RAM at the table that it refers to"
+            return DecodeFault(STRUCTURE, message, (int(above.found.address[row]), table), True)
+
+        self._faults += list_faults(len(absent), fault)
+
+    def _entry_in_words(self, level: Level, found: _Entries, row: int) -> str:
+        """Name an entry: "the PDE for virtual 0xc0000000-0xc03fffff is 0x1234067"."""
+        start = int(self._sign_extended(found.virtual[row : row + 1])[0])
+        end = start + level.page_size - 1
+        return f"the {level.entry_name} for virtual 0x{start:x}-0x{end:x} is 0x{found.entry[row]:x}"
+
+    def _level(self, level: Level, tables: _Tables) -> tuple[_Tables, _References | None]:
+        """Take the pages of one level; return the tables below and what refers to each."""
         entries = self._read(tables, level)
         found = self._present(level, tables, entries)
         if level.page is None:
@@ -137,7 +163,7 @@ class _Decoder:
         if pages is not None and level.page is not None and len(pages.entry):
             self._pages.append(self._map_pages(level, level.page, pages))
         if below is None or level.table is None:
-            return tables.take(slice(0)), np.empty((0, 1), np.uint64)
+            return tables.take(slice(0)), None
         return self._refer(level, level.table, below)
 
     def _present(
@@ -190,11 +216,13 @@ class _Decoder:
                 rows[name] = column[part]
         return pages
 
-    def _refer(self, level: Level, form: EntryFormat, found: _Entries) -> tuple[_Tables, U64]:
+    def _refer(
+        self, level: Level, form: EntryFormat, found: _Entries
+    ) -> tuple[_Tables, _References]:
         found = self._well_formed(level, form, found)
         below = _address(found.entry, form)
         tables = _Tables(below, found.virtual, *self._rights(level, found))
-        return tables, np.stack([found.address, below], axis=1)
+        return tables, _References(level, found)
 
     def _well_formed(self, level: Level, form: EntryFormat, found: _Entries) -> _Entries:
         """Leave entries with reserved bits out: touching what they map is a page fault."""
@@ -203,8 +231,15 @@ class _Decoder:
         bad = _has(found.entry, form.reserved)
         if not bad.any():
             return found
-        message = f"reserved bits set in a level {level.number} entry"
-        self._fault(message, found.address[bad][:, None])
+        wrong = found.take(bad)
+
+        def fault(index: int) -> DecodeFault:
+            bits = bit_names(int(wrong.entry[index]) & form.reserved)
+            words = self._entry_in_words(level, wrong, index)
+            message = f"{words}, with {bits} set, which must be clear"
+            return DecodeFault(STRUCTURE, message, (int(wrong.address[index]),), True)
+
+        self._faults += list_faults(len(wrong.entry), fault)
         return found.take(~bad)
 
     def _rights(self, level: Level, found: _Entries) -> tuple[Flags, Flags, Flags]:
@@ -233,10 +268,6 @@ class _Decoder:
         together = np.concatenate(self._pages)
         return together[np.argsort(together["virtual"], kind="stable")]
 
-    def _fault(self, message: str, chains: U64) -> None:
-        rows = [tuple(int(address) for address in row) for row in chains]
-        self._faults += list_faults(STRUCTURE, message, rows, physical=True)
-
 
 @dataclass
 class _Entries:
@@ -253,6 +284,14 @@ class _Entries:
         """Return only some of them."""
         kept = self.entry[keep], self.address[keep], self.virtual[keep]
         return _Entries(*kept, self.tables, self.table[keep])
+
+
+@dataclass(frozen=True)
+class _References:
+    """The entries of one level that refer to tables of the next, in the tables' order."""
+
+    level: Level
+    found: _Entries
 
 
 def _has(entry: npt.NDArray[np.unsignedinteger], mask: int) -> Flags:

@@ -13,6 +13,7 @@ from harness.decode.paging_modes import (
     EntryFormat,
     Level,
     PagingMode,
+    bit_names,
     paging_mode,
 )
 from harness.decode.state import FRAME_SIZE, ControlRegisters
@@ -111,5 +112,5 @@ def _reason(entry: int, form: EntryFormat) -> str | None:
     if not entry & PRESENT:
         return "not present"
     if entry & form.reserved:
-        return f"reserved bits set: 0x{entry & form.reserved:x}"
+        return f"reserved bits set: {bit_names(entry & form.reserved)}"
     return None

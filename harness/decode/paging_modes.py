@@ -27,6 +27,13 @@ GLOBAL = 1 << 8
 NO_EXECUTE = 1 << 63
 
 
+_LEVELS = ("PTE", "PDE", "PDPTE", "PML4E")
+"""Names of an entry of each level, from 1: SDM 4.2."""
+
+_BITS = {1: "R/W", 2: "U/S", 3: "PWT", 4: "PCD", 5: "A", 6: "D", 7: "PS", 8: "G", 63: "XD"}
+"""Names of the bits of entries that map pages: SDM tables 4-4 to 4-20."""
+
+
 @dataclass(frozen=True)
 class EntryFormat:
     """What an entry's bits mean once it is known to map a page or to refer to a table.
@@ -55,6 +62,11 @@ class Level:
     page: EntryFormat | None
     rights: bool = True
     """Whether its entries have R/W, U/S and XD bits."""
+
+    @property
+    def entry_name(self) -> str:
+        """What the manual calls an entry of this level."""
+        return _LEVELS[self.number - 1]
 
     @property
     def entries(self) -> int:
@@ -86,6 +98,23 @@ class PagingMode:
 def bits(high: int, low: int) -> int:
     """Return a mask of bits ``high`` … ``low``, both inclusive; 0 if there are none."""
     return ((1 << (high + 1)) - 1) & ~((1 << low) - 1) if high >= low else 0
+
+
+def bit_names(mask: int) -> str:
+    """Name the bits of a mask, such as ``bit 7 (PS), bits 18-21``."""
+    runs: list[list[int]] = []
+    for bit in (bit for bit in range(mask.bit_length()) if mask >> bit & 1):
+        if runs and runs[-1][-1] == bit - 1 and _BITS.keys().isdisjoint((bit - 1, bit)):
+            runs[-1].append(bit)
+        else:
+            runs.append([bit])
+    return ", ".join(_run_name(run) for run in runs)
+
+
+def _run_name(run: list[int]) -> str:
+    if len(run) > 1:
+        return f"bits {run[0]}-{run[-1]}"
+    return f"bit {run[0]} ({_BITS[run[0]]})" if run[0] in _BITS else f"bit {run[0]}"
 
 
 def paging_mode(registers: ControlRegisters) -> PagingMode | None:

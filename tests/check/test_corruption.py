@@ -237,6 +237,7 @@ def steal_heap_frame(patient: Patient) -> None:
 
 
 WRITABLE, USER, GLOBAL, PRESENT = 2, 4, 0x100, 1
+DIRECTORY_OF_LARGE_PAGE = DIRECT_MAP + (32 << 20)
 LARGE_FREE_PAGE = 0x2000000 | 0x183  # 32 MiB, 4 MiB page, present, writable, global
 
 CORRUPTIONS: list[tuple[str, Cut, str]] = [
@@ -317,6 +318,33 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
      lambda one: one.surgeon.write(one.surgeon.variable("bootmem"), 0xC0100000),
      "bitmap.not-gone"),
 ]  # fmt: skip
+
+
+RESERVED_BIT = 1 << 21  # of a PDE that maps a 4 MiB page: SDM volume 3, table 4-4
+
+CAUSES: list[tuple[str, Cut, str, str]] = [
+    ("reserved bit of a PDE", entry(at(DIRECTORY_OF_LARGE_PAGE), RESERVED_BIT),
+     "decode.page-tables",
+     "the PDE for virtual 0xc2000000-0xc23fffff is 0x22"),
+    ("PDE that refers to no RAM", directory(DIRECT_MAP, 0x7FFFF003), "decode.page-tables",
+     "the PDE for virtual 0xc0000000-0xc03fffff is 0x7ffff003, but there is no RAM at the table"),
+    ("PDE that is gone", directory(DIRECT_MAP, 0), "paging.missing",
+     "are not mapped, but belong to the direct map"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cut", "kind", "words"), [row[1:] for row in CAUSES], ids=[row[0] for row in CAUSES]
+)
+def test_the_cause_comes_first(patient: Patient, cut: Cut, kind: str, words: str) -> None:
+    try:
+        cut(patient)
+        found = patient.violations()
+    finally:
+        patient.surgeon.heal()
+    assert len(found) > 1
+    assert found[0].kind == kind
+    assert words in found[0].message
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.page_walk import Walk, walk
-from harness.decode.paging_modes import bits
+from harness.decode.paging_modes import bit_names, bits
 from harness.decode.state import ControlRegisters
 from tests.decode.entries import large, small, wide
 from tests.decode.memory import ByteRam
@@ -181,10 +182,17 @@ def test_pae_reserved_bits(level: int, bit: int) -> None:
     fault = both(memory, registers(PAE), 0xC0000000).fault
     assert fault is not None
     assert fault.level == level
-    assert fault.reason == f"reserved bits set: 0x{1 << bit:x}"
+    assert re.fullmatch(rf"reserved bits set: bit {bit}( \([A-Z/]+\))?", fault.reason)
     [noted] = decode_page_tables(memory, registers(PAE)).faults
     assert noted.physical
     assert noted.chain == ({3: ROOT + 24, 2: DIRECTORY, 1: TABLE}[level],)
+    name, end = {
+        3: ("PDPTE", 0xFFFFFFFF),
+        2: ("PDE", 0xC01FFFFF),
+        1: ("PTE", 0xC0000FFF),
+    }[level]
+    words = f"the {name} for virtual 0xc0000000-0x{end:x} is 0x{entries[level]:x}, with bit {bit}"
+    assert noted.message.startswith(words)
 
 
 @pytest.mark.parametrize("bit", [13, 20, 36, 62, 63])
@@ -297,6 +305,7 @@ def test_a_table_outside_ram_is_a_fault() -> None:
     assert (fault.level, fault.reason) == (2, "no RAM at table 0x99999000")
     [noted] = decode_page_tables(memory, registers()).faults
     assert noted.chain == (ROOT, 0x99999000)
+    assert noted.message.startswith("the PDE for virtual 0x0-0x3fffff is 0x99999001, but there is ")
 
 
 def test_a_root_outside_ram_is_a_fault() -> None:
@@ -336,7 +345,22 @@ def test_a_million_bad_entries_are_summed_up() -> None:
     memory.set_entries(ROOT, [small(frame=0x99000)] * 1024, 4)
     faults = decode_page_tables(memory, registers()).faults
     assert len(faults) < 30
-    assert "and 1004 more" in faults[-1].message
+    assert "and 1003 more" in faults[-1].message
+
+
+@pytest.mark.parametrize(
+    ("mask", "names"),
+    [
+        (0, ""),
+        (1 << 21, "bit 21"),
+        (0x1E, "bit 1 (R/W), bit 2 (U/S), bit 3 (PWT), bit 4 (PCD)"),
+        (1 << 7 | 0x1FE000, "bit 7 (PS), bits 13-20"),
+        (3 << 62, "bit 62, bit 63 (XD)"),
+        (5 << 20, "bit 20, bit 22"),
+    ],
+)
+def test_names_of_bits(mask: int, names: str) -> None:
+    assert bit_names(mask) == names
 
 
 def test_bits_is_a_mask_of_both_ends() -> None:
