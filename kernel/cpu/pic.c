@@ -53,9 +53,12 @@ void pic_init(void)
     start(SECOND_COMMAND, SECOND_DATA, VECTOR_IRQ + 8, CASCADE_LINE);
 }
 
-void pic_unmask(unsigned irq)
+bool pic_unmask(unsigned irq)
 {
-    out8(FIRST_DATA, in8(FIRST_DATA) & ~(1u << irq));
+    uint8_t mask = in8(FIRST_DATA) & ~(1u << irq);
+
+    out8(FIRST_DATA, mask);
+    return in8(FIRST_DATA) == mask;
 }
 
 void pic_end_of_interrupt(void)

@@ -14,8 +14,8 @@
  * controllers to the CPU. Needs cpu_features_init.
  */
 void pic_init(void);
-/* Lines of the first controller only. */
-void pic_unmask(unsigned irq);
+/* Lines of the first controller only. False on a machine that has no such controller. */
+bool pic_unmask(unsigned irq);
 void pic_end_of_interrupt(void);
 
 #endif

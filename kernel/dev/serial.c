@@ -37,6 +37,7 @@
 #define PATIENCE (1u << 26)
 
 static bool present;
+static bool polled;         /* nothing ends a HLT when a byte arrives */
 static bool stuck;          /* the last wait was in vain: do not wait as long again */
 static unsigned fifo_depth; /* bytes that fit once the transmitter says that it is empty */
 static unsigned room;
@@ -85,7 +86,7 @@ void serial_enable_wakeup(void)
 {
     if (!present)
         return;
-    pic_unmask(IRQ_SERIAL);
+    polled = !pic_unmask(IRQ_SERIAL);
     out8(INTERRUPTS, INTERRUPT_RECEIVED);
 }
 
@@ -97,7 +98,9 @@ static bool received(void)
 /* STI takes effect behind the instruction that follows it: no byte slips in before the HLT. */
 char serial_read(void)
 {
-    while (!received())
-        __asm__ volatile("sti; hlt; cli" ::: "memory");
+    while (!received()) {
+        if (!polled)
+            __asm__ volatile("sti; hlt; cli" ::: "memory");
+    }
     return (char)in8(DATA);
 }

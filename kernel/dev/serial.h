@@ -6,9 +6,9 @@
 /* COM1, 115200 baud, 8N1: the console. */
 void serial_init(void);
 void serial_write(char byte);
-/* Let the CPU sleep until a byte can come in; needs serial_enable_wakeup. */
+/* The CPU sleeps until a byte comes in, or polls where nothing could wake it. */
 char serial_read(void);
-/* Once there are descriptors: let an arriving byte end a HLT. */
+/* Once there are descriptors: let an arriving byte end a HLT, if there is a PIC to deliver it. */
 void serial_enable_wakeup(void);
 
 #endif
