@@ -74,8 +74,14 @@ def _check_area(findings: Findings, heap: Heap, area: HeapArea) -> None:
 def _check_block(findings: Findings, heap: Heap, area: HeapArea, block: HeapBlock) -> None:
     words = f"the header at virtual 0x{block.header:x} of {_named(heap, area)}"
     if not block.magic_good:
-        message = f"{words} has a wrong magic number"
-        findings.add("magic", message, ("V5", "V9"), block.header, physical=False)
+        magic, message = block.magic, f"{words} has a wrong magic number"
+        if magic is not None:
+            message += (
+                f": 0x{magic.found:x} at virtual 0x{magic.address:x}, "
+                f"where 0x{magic.wanted:x} must be"
+            )
+        address = block.header if magic is None else magic.address
+        findings.add("magic", message, ("V5", "V9"), address, physical=False)
         return
     pages = -(-(block.size + heap.header_size) // FRAME_SIZE)
     if pages != area.pages or block.size == 0:

@@ -78,6 +78,13 @@ class Evaluator:
             return np.full(len(rows), number, dtype=np.int64)
         return number
 
+    def comparison(self, expression: str, scope: Scope) -> tuple[int, int, int] | None:
+        """Return where in memory the left side of ``left == right`` is, and what both are worth.
+
+        None for an expression of another form.
+        """
+        return _Run(self, expression, scope).comparison()
+
     def _run(self, expression: str, scope: Scope | None, load: bool) -> Value:
         return _Run(self, expression, scope or Scope()).result(load)
 
@@ -109,6 +116,18 @@ class _Run:
     def result(self, load: bool) -> Value:
         """Evaluate the whole expression."""
         return self._load(self._tree) if load else self._value(self._tree)
+
+    def comparison(self) -> tuple[int, int, int] | None:
+        """Evaluate both sides of ``==``, in the type in which C compares them made unsigned."""
+        tree = self._tree
+        if not isinstance(tree, c_ast.BinaryOp) or tree.op != "==":
+            return None
+        place = self._value(tree.left)
+        left, right = self._loaded(tree.left, place), self._load(tree.right)
+        if place.address is None or place.number is not None:
+            return None
+        mask = (1 << 8 * arithmetic.common(left.type, right.type).size) - 1
+        return place.address, int(left.number) & mask, int(right.number) & mask
 
     def _error(self, node: Any, reason: str) -> ExpressionError:
         return ExpressionError(self._expression, column(node), reason)

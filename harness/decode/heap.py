@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from harness.decode.address_space import NotReadable
 from harness.decode.context import Context, Undecodable
+from harness.decode.expression import Scope, Value
 from harness.decode.links import BadNode, Break, Chain, ListShape, PointerReader, follow
-from harness.decode.state import DecodeFault, Heap, HeapArea, HeapBlock
+from harness.decode.state import DecodeFault, Heap, HeapArea, HeapBlock, Magic
 from harness.image.c_type import CType
 from harness.image.description import Heap as Description
 
@@ -118,6 +119,19 @@ def _blocks(
     sizes = records.column(context, description.size, 0)
     magics = records.column(context, description.magic, 1)
     return {
-        address: HeapBlock(address, size, bool(magic))
-        for address, size, magic in zip(records.addresses, sizes, magics, strict=True)
+        address: HeapBlock(
+            address,
+            size,
+            bool(good),
+            None if good else _magic(context, description, header, address),
+        )
+        for address, size, good in zip(records.addresses, sizes, magics, strict=True)
     }
+
+
+def _magic(context: Context, description: Description, header: CType, address: int) -> Magic | None:
+    """Return which number it is that does not mark a header."""
+    assert description.magic is not None
+    scope = Scope(structure=Value(header, address=address))
+    compared = context.evaluate.comparison(description.magic, scope)
+    return None if compared is None else Magic(*compared)

@@ -146,6 +146,16 @@ class FreeLists:
 
 
 @dataclass(frozen=True)
+class Magic:
+    """A number in a header that is not the one that marks it."""
+
+    address: int
+    """Virtual."""
+    found: int
+    wanted: int
+
+
+@dataclass(frozen=True)
 class HeapBlock:
     """A block of a heap with a header; addresses virtual."""
 
@@ -153,6 +163,8 @@ class HeapBlock:
     size: int
     """As the header says, in bytes."""
     magic_good: bool
+    magic: Magic | None = None
+    """What is wrong with the magic, where the description compares two numbers."""
 
 
 @dataclass(frozen=True)

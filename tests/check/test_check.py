@@ -14,7 +14,7 @@ from harness.check.check import check, examine
 from harness.check.findings import LIMIT
 from harness.check.model import Model
 from harness.check.violation import Violation
-from harness.decode.state import MAPPING, DecodeFault, FrameTable, HeapArea, MemoryState
+from harness.decode.state import MAPPING, DecodeFault, FrameTable, HeapArea, Magic, MemoryState
 from tests.check import example
 from tests.check.example import BASE, HEAP_START, PAGE
 
@@ -276,6 +276,9 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("free neighbours", in_area(1, used=False, block=None), "heap.unmerged", "0xf8402000"),
     ("header not mapped", in_area(1, block=None), "heap.header", "0xf8402000"),
     ("magic", in_block(magic_good=False), "heap.magic", "header at virtual 0xf8402000"),
+    ("value of a magic", in_block(magic_good=False, magic=Magic(used + 4, 0xBAD, 0xC0FFEE)),
+     "heap.magic",
+     "has a wrong magic number: 0xbad at virtual 0xf8402004, where 0xc0ffee must be"),
     ("size too large", in_block(size=8185), "heap.size", "8185 bytes, which with the header"),
     ("size too small", in_block(size=4088), "heap.size", "with the header need 1 page"),
     ("size zero", in_block(size=0), "heap.size", "says 0 bytes"),

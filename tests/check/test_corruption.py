@@ -292,6 +292,7 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("a frame behind two heap pages", share_heap_frame, "heap.shared-frame"),
     ("a free frame behind a heap page", steal_heap_frame, "frames.two-owners"),
     ("magic number", header("magic", 0xC0FFEE10), "heap.magic"),
+    ("every bit of a magic number", header("magic", 0), "heap.magic"),
     ("size in a header", header("size", 9000), "heap.size"),
     ("start of an area", area("start", PAGE), "heap.gap"),
     ("pages of an area", area("pages", 1), "heap.overlap"),

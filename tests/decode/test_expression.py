@@ -225,3 +225,15 @@ def test_a_wild_pointer_is_the_guests_fault_not_the_descriptions(program: Loaded
     with pytest.raises(NotReadable) as caught:
         program.context.evaluate.integer("wild->value")
     assert caught.value.address == 0x50000004
+
+
+def test_both_sides_of_a_comparison(program: Loaded) -> None:
+    evaluate, place = program.context.evaluate, program.kernel.types.variable("grid")[0]
+    scope = Scope({"zone": 0, "order": 0})
+    first = evaluate.integer("grid[0][0]") & 0xFFFFFFFF
+    assert evaluate.comparison("grid[zone][order] == -1", scope) == (place, first, 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize("expression", ["1 == 1", "linker_symbol == 3", "grid[0][0] != 3", "7"])
+def test_not_a_comparison_of_something_in_memory(program: Loaded, expression: str) -> None:
+    assert program.context.evaluate.comparison(expression, Scope()) is None

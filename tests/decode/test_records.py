@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.decode.decode import decode
-from harness.decode.state import Bitmap, Heap, MemoryState
+from harness.decode.state import Bitmap, Heap, Magic, MemoryState
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED, Loaded
 
@@ -169,6 +169,7 @@ def test_a_heap(program: Loaded) -> None:
     first, free, lost = (area.block for area in found.areas)
     assert first is not None
     assert (first.header, first.size, first.magic_good) == (start, 5000, True)
+    assert first.magic is None
     assert free is None
     assert lost is None, "its header is not mapped"
 
@@ -183,6 +184,7 @@ def test_a_wrong_magic(program: Loaded) -> None:
     block = heap(program).areas[0].block
     assert block is not None
     assert not block.magic_good
+    assert block.magic == Magic(program.address("table") + 4, 0xC0FFEE10, 0xC0FFEE11)
 
 
 def test_a_list_of_areas_that_is_cut(program: Loaded) -> None:
