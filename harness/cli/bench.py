@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from harness.bench.measurement import Measurement, one_core
@@ -15,6 +14,7 @@ from harness.bench.suite import BENCHES
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.files import check_writable, write_atomically
 from harness.cli.options import kernel_options, load_or_build
+from harness.cli.tables import print_table
 
 
 @click.command()
@@ -43,7 +43,7 @@ def bench(
             with one_core():
                 taken |= {one.name: one for one in BENCHES[name](image)}
     shown = [one for name, one in taken.items() if not only or name in only]
-    Console(width=None if Console().is_terminal else 160).print(_table(shown))
+    print_table(_table(shown))
     if json_file is not None:
         figures = {one.name: {**asdict(one), "met": one.met} for one in shown}
         write_atomically(json_file, json.dumps(figures, indent=2) + "\n")

@@ -10,10 +10,10 @@ from importlib import resources
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from harness.cli.errors import EXIT_ENVIRONMENT, EXIT_GOOD
+from harness.cli.tables import print_table
 
 _FILES = (
     ("GRUB for BIOS machines", "/usr/lib/grub/i386-pc", "grub-pc-bin", "run"),
@@ -70,7 +70,7 @@ def doctor() -> int:
         table.add_column(heading, overflow="fold")
     for need in needs:
         table.add_row(need.what, need.purpose, need.found or "[bold red]missing[/]")
-    Console().print(table)
+    print_table(table)
     missing = [need for need in needs if need.found is None]
     if not missing:
         click.echo("Nothing is missing.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from harness.cli.options import find_maps, parse_size
+from harness.cli.tables import print_table
 from harness.maps import library
 from harness.maps.json_form import format_json
 from harness.maps.notation import format_compact
@@ -31,7 +31,7 @@ def list_() -> None:
     for memory_map in library.all_maps():
         usable = about(memory_map.usable_bytes)
         table.add_row(memory_map.name, str(len(memory_map.entries)), usable, memory_map.note)
-    Console(width=None if Console().is_terminal else 200).print(table)
+    print_table(table)
 
 
 @maps.command()

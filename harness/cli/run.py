@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
@@ -17,11 +15,11 @@ from harness.cli.files import check_writable, write_atomically
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
+from harness.cli.tables import print_table
 from harness.machine.spec import MachineSpec
 from harness.report.run_table import finding_text, run_table
 
 _LEAST = 100  # columns that the figures need: a narrower terminal wraps lines, and loses none
-_WIDE = 400  # columns of a table that does not go to a terminal: nothing is folded
 
 
 @click.command()
@@ -90,10 +88,7 @@ def _verify(
 
 
 def _show(verdicts: list[Verdict], planned: int) -> None:
-    console = Console(width=max(Console().width, _LEAST) if sys.stdout.isatty() else _WIDE)
-    with console.capture() as table:
-        console.print(run_table(verdicts))
-    click.echo("\n".join(line.rstrip() for line in table.get().splitlines()))
+    print_table(run_table(verdicts), _LEAST)
     counts = {
         kind: sum(verdict.verdict == kind for verdict in verdicts)
         for kind in ("good", "refused", "finding")
