@@ -74,6 +74,19 @@ class Qmp:
         except OSError as error:
             raise QemuFailed(f"QEMU takes no commands: {error}") from error
 
+    def add_connection(self, name: str, descriptor: int) -> None:
+        """Make a character device called ``name`` of a connected socket; QEMU gets its own copy."""
+        self.finish()  # what was posted before is obeyed before
+        address = {"type": "fd", "data": {"str": name}}
+        backend = {"type": "socket", "data": {"addr": address, "server": False}}
+        commands = _encode("getfd", fdname=name) + _encode("chardev-add", id=name, backend=backend)
+        self._unanswered.extend([("getfd", None), ("chardev-add", None)])
+        try:
+            socket.send_fds(self._socket, [commands], [descriptor])
+        except OSError as error:
+            raise QemuFailed(f"QEMU takes no commands: {error}") from error
+        self.finish()
+
     def finish(self) -> Any:
         """Wait for all that was posted and return the last result; raise :class:`QemuFailed`."""
         self.send()
@@ -137,10 +150,13 @@ class Qmp:
                 raise QemuFailed(f"{command}: {error['desc']}")
 
 
-@lru_cache(maxsize=64)
-def _encoded(command: str, **arguments: Any) -> bytes:
+def _encode(command: str, **arguments: Any) -> bytes:
     """Return a command in as few bytes as possible; QEMU needs no line end behind it."""
     message: Message = {"execute": command}
     if arguments:
         message["arguments"] = arguments
     return json.dumps(message, separators=(",", ":")).encode()
+
+
+_encoded = lru_cache(maxsize=64)(_encode)
+"""The same for arguments that can be hashed, which come again and again."""

@@ -6,9 +6,7 @@ import contextlib
 import os
 import re
 import socket
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from harness.machine.console import Console
 from harness.machine.errors import MachineError, QemuFailed, SpecError
@@ -27,6 +25,12 @@ TRIPLE_FAULT = b"Triple fault"
 
 ENDED = "Resetting the Virtual Machine is required"
 """QEMU's error when a guest that has reset itself or switched off is told to run."""
+
+CPU_PROPERTY = re.compile(r"(?:-i386-cpu\.\S+: |(?=Property '\S+-i386-cpu\.))(.+)")
+"""How QEMU 7.2 complains about a CPU model's feature or its value."""
+
+STUB = "gdb"
+"""The GDB stub's character device."""
 
 PANICKED = "GUEST_PANICKED"
 """QEMU's event when the guest writes to the pvpanic device."""
@@ -82,6 +86,8 @@ class Vm:
             if "CPU model" in how:
                 raise SpecError(f"QEMU knows no CPU {spec.cpu!r}; try harness doctor or "
                                 "qemu-system-i386 -cpu help") from None  # fmt: skip
+            if reason := CPU_PROPERTY.search(how):
+                raise SpecError(f"QEMU cannot make a CPU {spec.cpu!r}: {reason[1]}") from None
             raise QemuFailed(f"{how}\n  started as: {' '.join(self.process.arguments)}") from None
 
     def close(self) -> None:
@@ -166,20 +172,27 @@ class Vm:
     def debugger(self) -> Iterator[GdbStub]:
         """Attach to QEMU's GDB stub; the machine is paused, and stays as it is at the end.
 
-        The stub is started for the occasion, on a Unix socket in a private folder.
+        The stub is started for the occasion, on a pair of sockets: no name, nothing to clean up.
         """
         self._paused = False
-        with tempfile.TemporaryDirectory(prefix="harness-", dir="/tmp") as folder:
-            path = Path(folder) / "gdb"  # short: a Unix socket's path has at most 107 bytes
-            self.qmp.human(f"gdbserver unix:{path},server=on,wait=off")
+        with contextlib.ExitStack() as stack:
+            connection = self._start_stub(stack)
             try:
-                with GdbStub.connect(path) as stub:
+                with GdbStub(connection) as stub:
                     self.settle()
                     yield stub
             finally:
                 with contextlib.suppress(MachineError):
                     self.pause()
-                    self.qmp.human("gdbserver none")
+                    self.qmp.human("gdbserver none")  # this removes the character device as well
+
+    def _start_stub(self, stack: contextlib.ExitStack) -> socket.socket:
+        """Let QEMU's GDB stub speak to a new socket; return our end of it."""
+        ours, theirs = _pair(stack)
+        self.qmp.add_connection(STUB, theirs.fileno())
+        theirs.close()
+        self.qmp.human(f"gdbserver chardev:{STUB}")
+        return ours
 
 
 def _pair(stack: contextlib.ExitStack) -> tuple[socket.socket, socket.socket]:
