@@ -35,10 +35,11 @@ def check_firmware_map(model: Model, state: MemoryState) -> tuple[Violation, ...
 
 def _check_regions(findings: Findings, regions: tuple[MapRegion, ...]) -> None:
     for index, region in enumerate(regions):
-        if not 0 <= region.start < region.end <= FRAME_LIMIT:
+        fault = _fault(region)
+        if fault is not None:
             message = (
-                f"region {index} of the kernel's own map goes from frame 0x{region.start:x} to "
-                f"before frame 0x{region.end:x}, which is no part of the 0x{FRAME_LIMIT:x} frames"
+                f"region {index} of the kernel's own map begins at frame 0x{region.start:x} "
+                f"and ends before frame 0x{region.end:x}: it {fault}"
             )
             findings.add("region", message, ("V5",))
     for index, (before, after) in enumerate(pairwise(regions), start=1):
@@ -48,6 +49,14 @@ def _check_regions(findings: Findings, regions: tuple[MapRegion, ...]) -> None:
                 f"but the one before it ends at frame 0x{before.end:x}: not ascending and disjoint"
             )
             findings.add("order", message, ("V5",))
+
+
+def _fault(region: MapRegion) -> str | None:
+    if region.start >= region.end:
+        return "is empty"
+    if region.start < 0 or region.end > FRAME_LIMIT:
+        return f"leaves the 0x{FRAME_LIMIT:x} frames below 4 GiB"
+    return None
 
 
 def _usable(regions: tuple[MapRegion, ...], frames: int) -> Mask:

@@ -47,7 +47,7 @@ def _check_partition(findings: Findings, heap: Heap) -> None:
     if position != heap.end:
         message = (
             f"the areas of {heap.name} end at virtual 0x{position:x}, "
-            f"but its addresses at 0x{heap.end:x}"
+            f"but the heap at virtual 0x{heap.end:x}"
         )
         findings.add("end", message, ("V3", "V5"), position, physical=False)
     for before, after in pairwise(heap.areas):

@@ -292,8 +292,11 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("region too long", in_map(2, end=0x501), "firmware-map.extra",
      "frame 0x500 (physical 0x500000) is usable in the kernel's own map, but not"),
     ("hole that became usable", in_map(1, usable=True), "firmware-map.extra", "frame 0x9f "),
-    ("backward region", in_map(1, end=0x9E), "firmware-map.region", "region 1 "),
-    ("region beyond 4 GiB", in_map(2, end=0x100001), "firmware-map.region", "region 2 "),
+    ("backward region", in_map(1, end=0x9F), "firmware-map.region",
+     "region 1 of the kernel's own map begins at frame 0x9f and ends before frame 0x9f: it is "
+     "empty"),
+    ("region beyond 4 GiB", in_map(2, end=0x100001), "firmware-map.region",
+     "ends before frame 0x100001: it leaves the 0x100000 frames below 4 GiB"),
     ("overlapping regions", in_map(0, end=0xA0), "firmware-map.order",
      "region 1 of the kernel's own map begins at frame 0x9f, but the one before it ends at frame "
      "0xa0"),
