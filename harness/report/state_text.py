@@ -12,6 +12,7 @@ from harness.decode.state import (
     FrameTable,
     FreeLists,
     Heap,
+    MapRegion,
     MemoryState,
     Metadata,
     PageTables,
@@ -28,6 +29,8 @@ def state_text(state: MemoryState, description: Description) -> str:
     """Return the whole state, one paragraph a structure."""
     zones = [zone.name for zone in description.zones]
     paragraphs = [page_tables_text(state)]
+    if state.firmware_map is not None:
+        paragraphs.insert(0, firmware_map_text(state.firmware_map))
     if state.frame_table is not None:
         paragraphs.append(frame_table_text(state.frame_table))
     paragraphs += [free_lists_text(lists, zones) for lists in state.free_lists]
@@ -39,6 +42,21 @@ def state_text(state: MemoryState, description: Description) -> str:
         faults = [f"  {fault.structure}: {fault.message}" for fault in state.faults]
         paragraphs.append("\n".join(["not decodable:", *faults]))
     return "\n\n".join(paragraphs)
+
+
+def firmware_map_text(regions: tuple[MapRegion, ...]) -> str:
+    """Return the kernel's own memory map: its usable frames, and how many other regions."""
+    usable = [region for region in regions if region.usable]
+    lines = [f"memory map: {len(usable)} usable regions, {len(regions) - len(usable)} others"]
+    for region in usable[:_MOST_RANGES]:
+        frames = region.end - region.start
+        lines.append(
+            f"  {region.start * FRAME_SIZE:#010x}-{region.end * FRAME_SIZE:#010x}  "
+            f"{frames} frames, {about(frames * FRAME_SIZE)}"
+        )
+    if len(usable) > _MOST_RANGES:
+        lines.append(f"  … and {len(usable) - _MOST_RANGES} more")
+    return "\n".join(lines)
 
 
 def page_tables_text(state: MemoryState) -> str:
