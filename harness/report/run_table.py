@@ -77,9 +77,9 @@ def finding_text(verdict: Verdict) -> str:
 
 
 def violation_text(violation: Violation) -> str:
-    """Return a violation in one line: kind, words, address."""
+    """Return a violation in one line: kind, words, and the address if the words lack it."""
     where = ""
-    if violation.address is not None:
+    if violation.address is not None and f"0x{violation.address:x}" not in violation.message:
         kind = "physical" if violation.physical else "virtual"
         where = f" (at {kind} 0x{violation.address:08x})"
     return f"{violation.kind}: {violation.message}{where}"
