@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from harness.machine import boot_iso, boot_multiboot
 from harness.machine.ending import Ending, EndingKind
+from harness.machine.errors import MachineTimeout
 from harness.machine.multiboot import BootInformation, read_information
 from harness.machine.registers import Registers
-from harness.machine.rewrite import rewrite_map
+from harness.machine.rewrite import rewrite_command_line, rewrite_map
 from harness.machine.rom import BOOTLOADER_MAGIC
+from harness.machine.screen import screen_text
 from harness.machine.spec import BootPath, MachineSpec
 from harness.machine.vm import Vm
 from harness.machine.watch import Watch
+from harness.ram.gdb_stub import GdbStub, StubTimeout
 
 FIRMWARE_TIMEOUT = 8.0
 """CPU seconds from power-on to the kernel's entry point; GRUB from a CD needs one."""
+SHOWN_LINES = 6
+"""Of the screen, from its end, in a message."""
 
 
 def start(spec: MachineSpec) -> tuple[Vm, BootInformation | None, Ending | None]:
@@ -28,6 +33,7 @@ def start(spec: MachineSpec) -> tuple[Vm, BootInformation | None, Ending | None]
         ending, registers = _run_to_entry(vm, spec)
         if registers is None:
             return vm, None, ending
+        rewrite_command_line(vm.ram, registers.ebx, spec)
         if spec.map is not None:
             rewrite_map(vm.ram, registers.ebx, spec)
         return vm, read_information(vm.ram, registers.ebx), None
@@ -47,8 +53,8 @@ def _run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers |
             stub.resume()
             ending = watch.run(FIRMWARE_TIMEOUT, lambda line: None, breakpoints=True)
             if ending.kind is not EndingKind.READY:
-                return _not_reached(ending, entry), None
-            stub.wait_for_stop()
+                return _not_reached(vm, ending, entry), None
+            _wait_for_stop(vm, stub, entry)
             registers = vm.registers()
             if registers.eip == entry and registers.eax == BOOTLOADER_MAGIC:
                 stub.remove_breakpoint(entry)
@@ -56,12 +62,27 @@ def _run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers |
             stub.remove_breakpoint(entry)
             stub.step()
             stub.insert_breakpoint(entry)
+            vm.settle()  # or the watch would take this stop for the next
 
 
-def _not_reached(ending: Ending, entry: int) -> Ending:
+def _wait_for_stop(vm: Vm, stub: GdbStub, entry: int) -> None:
+    try:
+        stub.wait_for_stop()
+    except StubTimeout as error:
+        raise MachineTimeout(
+            f"waiting for the entry point 0x{entry:x}: {error}\n{screen_text(vm)}\n"
+            f"{vm.console.tail()}".rstrip()
+        ) from None
+
+
+def _not_reached(vm: Vm, ending: Ending, entry: int) -> Ending:
+    """Say that the kernel was not reached, with what the loader showed last."""
     if ending.kind is EndingKind.QEMU_DIED:
         return ending
     message = f"the entry point 0x{entry:x} was not reached; {ending.kind.value}: {ending.message}"
+    if shown := screen_text(vm):
+        lines = [" ".join(line.split()) for line in shown.splitlines()[-SHOWN_LINES:]]
+        message += f"; the screen says: {' / '.join(lines)}"
     return Ending(
         EndingKind.WRONG_IMAGE, message, ending.console_tail, ending.backtrace, ending.registers
     )

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from harness.image.cache import cache_directory
 from harness.machine.boot_direct import borders, given_map
+from harness.machine.compose import command_line
 from harness.machine.errors import MachineError, ToolMissing
+from harness.machine.grub import quoted_line
 from harness.machine.guest_memory import GuestMemory
+from harness.machine.process import require
 from harness.machine.qemu import DISPLAY
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
@@ -32,6 +39,8 @@ menuentry "kernel" {
 TOOLS = {"grub-mkrescue": "grub-common grub-pc-bin", "xorriso": "xorriso", "mformat": "mtools"}
 KEPT_IMAGES = 32
 """Each takes about 5 MiB."""
+UNFINISHED = "making-"
+"""Begins the names of the folders in which images are made."""
 MKRESCUE_TIMEOUT = 60.0
 """Seconds; it takes less than one."""
 
@@ -49,38 +58,56 @@ def build_iso(spec: MachineSpec) -> Path:
     """Return the CD image for ``spec``, built now or kept from before."""
     configuration = grub_configuration(spec)
     path = cache_directory() / "iso" / f"{_digest(spec, configuration)}.iso"
-    if not path.exists():
+    if not _use(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=path.parent) as folder:
             made = _make(spec, configuration, Path(folder))
             made.replace(path)  # in one step: another process never sees half of it
         _prune(path.parent)
-    path.touch()  # used last
     return path
 
 
+def _use(image: Path) -> bool:
+    """Note that an image was used now; return whether it is there."""
+    try:
+        os.utime(image)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _last_use(image: Path) -> float:
+    """Return when an image was used; long ago if somebody else has just removed it."""
+    try:
+        return image.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 def _prune(folder: Path) -> None:
-    """Keep the images that were used last."""
-    images = sorted(folder.glob("*.iso"), key=lambda image: image.stat().st_mtime, reverse=True)
+    """Keep the images that were used last, and no leftovers."""
+    images = sorted(folder.glob("*.iso"), key=_last_use, reverse=True)
     for image in images[KEPT_IMAGES:]:
         image.unlink(missing_ok=True)
+    for unfinished in folder.glob(f"{UNFINISHED}*"):  # of somebody who was killed meanwhile
+        if time.time() - _last_use(unfinished) > 2 * MKRESCUE_TIMEOUT:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def grub_configuration(spec: MachineSpec) -> str:
     """Return GRUB's configuration, from the template beside the kernel's description."""
     cut = [f"cutmem 0x{part.start:x} 0x{part.stop:x}" for part in spec.cutmem]
     modules = [
-        f"    module /boot/module{index} {_quoted(module.string)}".rstrip()
+        f"    module /boot/module{index} {quoted_line(module.string)}".rstrip()
         for index, module in enumerate(spec.modules)
     ]
-    text = _template(spec)
-    text = text.replace("@COMMAND_LINE@", " ".join(_quoted(w) for w in spec.append.split()))
-    return text.replace("@CUTMEM@", "\n".join(cut)).replace("@MODULES@", "\n".join(modules))
-
-
-def _quoted(word: str) -> str:
-    """Return ``word`` as GRUB's shell takes it literally (GRUB manual, section 6.1)."""
-    return "'" + word.replace("'", "'\\''") + "'" if word else ""
+    values = {
+        "@COMMAND_LINE@": quoted_line(command_line(spec)),
+        "@CUTMEM@": "\n".join(cut),
+        "@MODULES@": "\n".join(modules),
+    }
+    # In one go: a value may hold another's name.
+    return re.sub("|".join(values), lambda name: values[name[0]], _template(spec))
 
 
 def _template(spec: MachineSpec) -> str:
@@ -112,13 +139,31 @@ def _make(spec: MachineSpec, configuration: str, folder: Path) -> Path:
         (tree / "boot" / f"module{index}").write_bytes(module.data)
     made = folder / "made.iso"
     command = ["grub-mkrescue", "--modules=multiboot", "-o", str(made), str(tree)]
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=MKRESCUE_TIMEOUT,
-        env={**os.environ, "TMPDIR": str(folder), "SOURCE_DATE_EPOCH": "0"},
-    )
-    if result.returncode or not made.exists():
-        raise MachineError(f"{' '.join(command)} failed:\n{result.stderr[-2000:]}")
+    status, said = _run(command, {"TMPDIR": str(folder), "SOURCE_DATE_EPOCH": "0"})
+    if status or not made.exists():
+        raise MachineError(f"{' '.join(command)} failed:\n{said[-2000:]}")
     return made
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command that has children of its own; all have ended when this returns or raises."""
+    process = subprocess.Popen(
+        [require("setpriv"), "--pdeathsig", "KILL", "--", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, **environment},
+        process_group=0,
+    )
+    try:
+        said, _ = process.communicate(timeout=MKRESCUE_TIMEOUT)
+    except BaseException as error:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()  # to the end of the last that could write to it
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise MachineError(f"{' '.join(command)} took over {MKRESCUE_TIMEOUT:g} s") from None
+        raise
+    return process.returncode, said

@@ -41,8 +41,9 @@ def compose(spec: MachineSpec, memory_map: MemoryMap, placer: Placer) -> Composi
 
 
 def command_line(spec: MachineSpec) -> str:
-    """Return the kernel's name and its arguments, as QEMU's own loader gives them."""
-    return f"{spec.kernel.path.name} {spec.append}".rstrip()
+    """Return the kernel's name and its arguments, the same on every path."""
+    name = spec.kernel.path.name
+    return f"{name} {spec.append}" if spec.append else name
 
 
 class _Composer:

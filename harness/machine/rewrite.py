@@ -1,9 +1,12 @@
-"""Give a kernel that firmware has loaded another memory map, before its first instruction."""
+"""Give a kernel that firmware has loaded another map or line, before its first instruction."""
 
 from __future__ import annotations
 
+from harness.machine.boot_direct import given_map
+from harness.machine.compose import command_line
 from harness.machine.layout import extents
 from harness.machine.multiboot import (
+    COMMAND_LINE,
     INFORMATION,
     MEMORY,
     MEMORY_MAP,
@@ -41,6 +44,21 @@ def rewrite_map(ram: Ram, address: int, spec: MachineSpec) -> None:
         "mem_upper": upper if spec.shape.memory_upper is None else spec.shape.memory_upper,
     }
     ram.write(address, INFORMATION.build({**head, **changes}))
+
+
+def rewrite_command_line(ram: Ram, address: int, spec: MachineSpec) -> None:
+    """Let the boot information at physical ``address`` tell the line of the direct path.
+
+    GRUB puts backslashes before quotes and backslashes, and QEMU tells the kernel's whole path.
+    What the loader wrote is then longer, and the line stays in its place.
+    """
+    head = INFORMATION.parse(ram.read(address, INFORMATION.sizeof()))
+    line = command_line(spec).encode()
+    place, flags = head.cmdline, head.flags | COMMAND_LINE
+    if not head.flags & COMMAND_LINE or 0 in ram.read(place, len(line)):
+        place = _new_place(ram, address, spec, given_map(spec), len(line) + 1)
+    ram.write(place, line + b"\0")
+    ram.write(address, INFORMATION.build({**head, "cmdline": place, "flags": flags}))
 
 
 def _flags(flags: int, spec: MachineSpec) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.machine.ending import EndingKind
+from harness.machine.guest import Guest
+from harness.machine.limits import LONGEST_LINE, LONGEST_WORD
 from harness.machine.machine import Machine
 from harness.machine.multiboot import Placement
 from harness.machine.shape import BootInformationShape
@@ -67,6 +70,61 @@ def test_modules_and_command_line(tmp_path: Path, path: BootPath) -> None:
             assert place.start % 4096 == 0
             assert guest.ram.read(place.start, place.length) == content
         assert guest.run_until_ready().kind is EndingKind.READY
+
+
+ODD_LINE = """a  b "q" it's \\x $y ${z} @MODULES@ {c;d} #e <f> |&!~*?  é漢, g,,h """
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("chosen", [None, CHOSEN], ids=["own map", "chosen map"])
+def test_every_path_tells_the_same_line(
+    tmp_path: Path, path: BootPath, chosen: MemoryMap | None
+) -> None:
+    kernel = kernels.assemble(tmp_path, kernels.READY)
+    with Machine(MachineSpec(kernel, MEMORY, chosen, path, append=ODD_LINE)) as machine:
+        guest = machine.boot()
+        assert guest.run_until_ready().kind is EndingKind.READY
+        guest.pause()
+        # As the kernel would find it: EBX, flags bit 2, cmdline at offset 16 (section 3.3).
+        (information,) = guest.ram.array(kernel.symbol("boot_ebx"), "<u4", 1).tolist()
+        flags, *_, line = guest.ram.array(information, "<u4", 5).tolist()
+        wanted = f"kernel.elf {ODD_LINE}".encode() + b"\0"
+        assert flags & 1 << 2
+        assert guest.ram.read(line, len(wanted)) == wanted
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_long_lines(tmp_path: Path, path: BootPath) -> None:
+    kernel = kernels.assemble(tmp_path, kernels.READY)
+    words = ("x" * (LONGEST_WORD - 2) + " ") * 20
+    line = words[:LONGEST_LINE]
+    with Machine(MachineSpec(kernel, MEMORY, None, path, append=line)) as machine:
+        guest = machine.boot()
+        (address,) = guest.ram.array(information_address(guest) + 16, "<u4", 1).tolist()
+        wanted = f"kernel.elf {line}".encode() + b"\0"
+        assert guest.ram.read(address, len(wanted)) == wanted
+
+
+def information_address(guest: Guest) -> int:
+    return next(p.start for p in guest.placements if p.name == "boot information")
+
+
+def test_a_loader_that_gives_up_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GRUB is told to load a file that is not on the CD, and waits for a key."""
+    monkeypatch.setattr("harness.machine.boot_firmware.FIRMWARE_TIMEOUT", 2.0)
+    kernel = kernels.assemble(tmp_path, kernels.READY)
+    (tmp_path / "iso").mkdir()
+    template = "set timeout=0\nmenuentry k {\n multiboot /nowhere.elf\n boot\n}\n"
+    (tmp_path / "iso" / "grub.cfg.in").write_text(template)
+    kernel = replace(
+        kernel, description=replace(kernel.description, path=tmp_path / "harness.toml")
+    )
+    with Machine(MachineSpec(kernel, MEMORY, boot=BootPath.ISO)) as machine:
+        ending = machine.boot().run_until_ready()
+    assert ending.kind is EndingKind.WRONG_IMAGE
+    assert f"0x{kernel.entry:x} was not reached" in ending.message
+    assert "the screen says: " in ending.message
+    assert "file `/nowhere.elf' not found" in ending.message
 
 
 def test_qboot(tmp_path: Path) -> None:

@@ -32,13 +32,26 @@ def boot(spec: MachineSpec) -> None:
     [
         ({"memory": 0}, "impossible size: 0 bytes"),
         ({"memory": (1 << 20) - 8192}, "1 MiB to 64 GiB"),
-        ({"memory": MEMORY + 4096}, "no multiple of 8192"),
+        ({"memory": MEMORY + 4096}, r"multiple of 8 KiB: take 16384 KiB or 16392 KiB"),
+        ({"memory": 1 << 20, "boot": BootPath.MULTIBOOT}, "^1024 KiB, multiboot path: impossible"),
         ({"memory": 65 << 30}, "impossible size"),
         ({"memory": 2 << 20}, r"too little memory: .* 0x200000 needs RAM up to 0x[0-9a-f]+ \("),
         ({"memory": 1 << 20, "boot": BootPath.ISO}, "2 MiB to 64 GiB"),
         ({"cpu": "no-such-cpu"}, "QEMU knows no CPU 'no-such-cpu'"),
+        (
+            {"cpu": "qemu32,foo=bar"},
+            r"cannot make a CPU 'qemu32,foo=bar': Property '[^\n]*' not found$",
+        ),
+        ({"cpu": "qemu32,+foo"}, r"cannot make a CPU 'qemu32,\+foo': Property '[^\n]*' not found$"),
+        ({"cpu": "qemu32,family=bar"}, r"family=bar': Parameter 'family' expects int64$"),
         ({"firmware": "coreboot"}, "there are seabios, qboot"),
         ({"append": "two\nlines"}, "printable"),
+        ({"append": "x" * 131072}, "131072 bytes of command line, and 131071 is the most"),
+        ({"append": "é" * 65536, "boot": BootPath.MULTIBOOT}, "131072 bytes of command line"),
+        (
+            {"append": "a " + "x" * 8181, "boot": BootPath.ISO},
+            "a word of 8181 bytes in the command line; GRUB takes 8182 with its quoting, 8183",
+        ),
     ],
 )
 def test_an_impossible_machine_is_refused(
@@ -47,6 +60,15 @@ def test_an_impossible_machine_is_refused(
     spec = MachineSpec(kernels.assemble(tmp_path, kernels.READY), MEMORY)
     with pytest.raises(SpecError, match=message):
         boot(replace(spec, **fields))  # type: ignore[arg-type]
+
+
+def test_a_kernel_in_the_rom_hole_is_not_told_to_take_more_memory(tmp_path: Path) -> None:
+    kernel = kernels.assemble(tmp_path, kernels.READY)
+    first, *others = kernel.segments
+    moved = replace(kernel, segments=(replace(first, physical=0xFF000), *others))
+    with pytest.raises(SpecError, match=r"no RAM at 0xa0000-0xfffff, where .* 0xff000-") as caught:
+        boot(MachineSpec(moved, MEMORY, boot=BootPath.MULTIBOOT))
+    assert "too little" not in str(caught.value)
 
 
 def test_a_map_entry_is_at_least_twenty_bytes() -> None:
