@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +14,7 @@ from harness.debug.mi import MiSession
 from harness.decode.decode import decode
 from harness.decode.state import ControlRegisters
 from harness.image.kernel_image import KernelImage
+from harness.machine.gdb_socket import gdb_socket
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 from harness.ram.protocol import Ram
@@ -90,15 +89,11 @@ def _decode_seconds(ram: Ram, registers: ControlRegisters, kernel: KernelImage) 
 
 
 def _read_through_gdb(guest: Guest, reads: list[tuple[int, int]]) -> float:
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder, MiSession() as gdb:
-        socket = Path(folder) / "gdb"
-        guest.qemu(f"gdbserver unix:{socket},server=on,wait=off")
+    with gdb_socket(guest) as socket, MiSession() as gdb:
         gdb.attach(socket)
         # Physical addresses, as the decoders use them (QEMU manual, "GDB usage").
         gdb.command('-interpreter-exec console "maintenance packet Qqemu.PhyMemMode:1"')
-        seconds = seconds_of(lambda: _read_all(gdb, reads))
-        guest.qemu("gdbserver none")
-    return seconds
+        return seconds_of(lambda: _read_all(gdb, reads))
 
 
 def _read_all(gdb: MiSession, reads: list[tuple[int, int]]) -> None:

@@ -43,7 +43,11 @@ def _no_place_for_bitmap(model: Model, low: Mask) -> str | None:
     for bitmap in model.description.bitmaps:
         place = low[: bitmap.below // FRAME_SIZE] if bitmap.below else low
         if frames > _longest_run(place):
-            return f"no run of {frames} frames can hold {bitmap.name}'s bitmap"
+            where = f" below {bitmap.below >> 20} MiB" if bitmap.below else ""
+            return (
+                f"{bitmap.name}'s bitmap needs {frames} frame{'s' * (frames != 1)} "
+                f"in a row{where}, and there is no such run"
+            )
     return None
 
 

@@ -49,6 +49,9 @@ class Verdict:
             "message": self.ending.message,
             "seconds": self.seconds,
             "refusal": self.refusal,
+            "console": self.ending.console_tail,
+            "backtrace": [str(frame) for frame in self.ending.backtrace],
+            "registers": asdict(self.ending.registers) if self.ending.registers else None,
             "violations": [asdict(violation) for violation in self.violations],
             "summary": asdict(self.summary) if self.summary else None,
         }

@@ -19,8 +19,19 @@ from harness.cli.tables import print_table
 
 @click.command()
 @kernel_options
-@click.option("--only", multiple=True, type=click.Choice(sorted(BENCHES)), metavar="NAME")
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(sorted(BENCHES)),
+    metavar="NAME",
+    help="Measure this figure only. Repeatable.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the figures here as well.",
+)
 def bench(
     kernel: Path | None, variables: dict[str, str], only: tuple[str, ...], json_file: Path | None
 ) -> int:

@@ -50,11 +50,20 @@ def boot(selection: Selection) -> int:
             ending = guest.run_until_ready()
             if ending.alive:
                 ending = _connect(guest)
+            if ending is None and _silent(guest):
+                click.echo("\nharness: the guest has not come back to its prompt", err=True)
+                return EXIT_FINDINGS
     click.echo()
     if ending is None:
         return EXIT_GOOD
     click.echo(f"harness: the machine ended: {replace(ending, console_tail='')}", err=True)
     return EXIT_FINDINGS
+
+
+def _silent(guest: Guest) -> bool:
+    """Return whether a guest that has a monitor still owes an answer."""
+    monitor = guest.kernel.description.monitor
+    return monitor is not None and not guest.console.log.text().endswith(monitor.prompt)
 
 
 def _show(text: str) -> None:

@@ -42,7 +42,8 @@ class MemoryType(click.ParamType[tuple[int | None, ...]]):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int | None, ...]:
         if isinstance(value, tuple):
             return value
-        return tuple(None if part == "auto" else parse_size(part) for part in value.split(","))
+        sizes = (None if part == "auto" else parse_size(part) for part in value.split(","))
+        return tuple(dict.fromkeys(sizes))
 
 
 class FillType(click.ParamType[Fill]):
@@ -71,7 +72,7 @@ class BootType(click.ParamType[tuple[BootPath, ...]]):
         if value == "all":
             return tuple(BootPath)
         try:
-            return tuple(BootPath(part) for part in value.split(","))
+            return tuple(dict.fromkeys(BootPath(part) for part in value.split(",")))
         except ValueError:
             self.fail(f"{value!r} is none of direct, multiboot, iso, all", param, ctx)
 
@@ -158,7 +159,7 @@ def find_maps(names: Iterable[str]) -> list[MemoryMap]:
         elif re.search(r"[\s,@:]", name):
             found += parse_maps(name, "--map")
         elif name.startswith((".", "/", "~")):
-            raise click.BadParameter(f"{name} is no file, and begins like one")
+            raise click.BadParameter(f"there is no regular file {name}")
         else:
             library.get(name)  # says that there is none, and which are near
     return found
@@ -182,7 +183,7 @@ def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
     else:
         description = load_description(path / "harness.toml" if path.is_dir() else path)
     if not build_directory(description, variables).exists():
-        click.echo(f"harness: building the {description.name} kernel", err=True)
+        click.echo(f"harness: building {path or 'the bundled kernel'}", err=True)
     return build(description, variables)
 
 

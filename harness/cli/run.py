@@ -15,11 +15,12 @@ from harness.cli.files import check_writable, write_atomically
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
-from harness.cli.tables import print_table
+from harness.cli.tables import columns, print_table
 from harness.machine.spec import MachineSpec
 from harness.report.run_table import finding_text, run_table
 
-_LEAST = 100  # columns that the figures need: a narrower terminal wraps lines, and loses none
+_LEAST = 79  # columns that the figures need: a narrower terminal wraps lines, and loses none
+_LEAST_FOR_ALL = 110  # with room for the owners of what is lost
 
 
 @click.command()
@@ -88,7 +89,7 @@ def _verify(
 
 
 def _show(verdicts: list[Verdict], planned: int) -> None:
-    print_table(run_table(verdicts), _LEAST)
+    print_table(run_table(verdicts, narrow=columns() < _LEAST_FOR_ALL), _LEAST)
     counts = {
         kind: sum(verdict.verdict == kind for verdict in verdicts)
         for kind in ("good", "refused", "finding")

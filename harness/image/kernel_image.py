@@ -78,6 +78,8 @@ class KernelImage:
 
     def function_at(self, virtual: int) -> tuple[str, int] | None:
         """Return the function around a virtual address and the offset into it, in bytes."""
+        if not any(0 <= virtual - s.virtual < s.memory_size for s in self.segments):
+            return None  # the last symbol's name would say nothing
         return self.symbol_table.function_at(virtual)
 
     def source_line(self, virtual: int) -> tuple[str, int] | None:

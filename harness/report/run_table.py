@@ -17,18 +17,19 @@ _STYLES = {"good": "green", "refused": "yellow", "finding": "bold red"}
 _MOST_VIOLATIONS = 10
 
 
-def run_table(verdicts: Iterable[Verdict]) -> Table:
-    """Return one row a machine."""
+def run_table(verdicts: Iterable[Verdict], narrow: bool = False) -> Table:
+    """Return one row a machine; ``narrow`` leaves out to whom frames are lost."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     # Only these two give way on a narrow terminal.
     table.add_column("map", overflow="fold")
     for heading, width in (("size", 5), ("path", 9), ("verdict", 7)):
         table.add_column(heading, min_width=width, no_wrap=True)
-    for heading, width in (("time", 7), ("usable", 10), ("free", 10), ("largest", 9)):
+    for heading, width in (("time", 7), ("usable", 9), ("free", 9), ("largest", 9)):
         table.add_column(heading, justify="right", min_width=width, no_wrap=True)
-    table.add_column("frames lost, to whom", overflow="fold")
+    if not narrow:
+        table.add_column("frames lost, to whom", overflow="fold")
     for verdict in verdicts:
-        table.add_row(*_cells(verdict))
+        table.add_row(*_cells(verdict)[: len(table.columns)])
     return table
 
 
@@ -43,7 +44,8 @@ def _cells(verdict: Verdict) -> tuple[str | Text, ...]:
             lost_text(summary.lost),
         )
     if verdict.ended == "running":
-        known = (*known[:3], "only that it runs is known: its description says no more")
+        message = verdict.ending.message
+        known = ("-", "-", "-", f"only that it runs is known: {message}")
     return (
         spec.map.name or "(given)" if spec.map else "(plain PC)",
         size(spec.memory),
@@ -70,6 +72,9 @@ def finding_text(verdict: Verdict) -> str:
         lines.append(f"  {violation_text(violation)}")
     if len(verdict.violations) > _MOST_VIOLATIONS:
         lines.append(f"  … and {len(verdict.violations) - _MOST_VIOLATIONS} more (--json has all)")
+    if not verdict.ending.alive:
+        lines.append("  the console's last lines:")
+        lines += [f"  | {line}" for line in verdict.ending.console_tail.splitlines()]
     lines.append(f"  reproduce: {command_line(spec, verdict.thorough)}")
     if missing := left_out(spec):
         lines.append(f"  (without {', '.join(missing)}, which the command line cannot say)")

@@ -19,7 +19,7 @@ def size(count: int) -> str:
 def about(count: int) -> str:
     """Return bytes with one decimal, for tables: ``63.4 MiB``."""
     for step, unit in _STEPS:
-        if count >= step:
+        if count >= 1000 * step >> 10:
             return f"{count / step:.1f} {unit}iB"
     return f"{count} B"
 

@@ -58,4 +58,6 @@ def test_enough_in_one_place_is_no_reason(kernel: KernelImage) -> None:
 
 def test_no_place_for_the_bitmap_where_the_boot_page_tables_reach(kernel: KernelImage) -> None:
     found = reason(kernel, (8 * MIB, 64 * MIB))
-    assert found == "no run of 1 frames can hold bootmem's bitmap"
+    assert found == (
+        "bootmem's bitmap needs 1 frame in a row below 8 MiB, and there is no such run"
+    )
