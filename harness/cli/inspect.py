@@ -103,12 +103,28 @@ def _as_json(inspection: Inspection, violations: tuple[Violation, ...]) -> dict[
 def _as_text(
     inspection: Inspection, violations: tuple[Violation, ...], description: Description
 ) -> str:
-    summary = inspection.summary
-    figures = (
+    return "\n\n".join(
+        [
+            state_text(inspection.state, description),
+            _figures(inspection),
+            _verdict(inspection, violations),
+        ]
+    )
+
+
+def _figures(inspection: Inspection) -> str:
+    state, summary = inspection.state, inspection.summary
+    if not (state.frame_table or state.free_lists or state.bitmaps):
+        return f"usable {about(summary.usable_bytes)}; nothing says which frames are free"
+    return (
         f"usable {about(summary.usable_bytes)}, free {about(summary.free_bytes)}, "
         f"largest free block {about(summary.largest_free_block)}; "
         f"frames lost {lost_text(summary.lost)}"
     )
-    wrong = [f"  {violation_text(violation)}" for violation in violations]
-    verdict = "\n".join(["violations:", *wrong]) if wrong else "no violations"
-    return "\n\n".join([state_text(inspection.state, description), figures, verdict])
+
+
+def _verdict(inspection: Inspection, violations: tuple[Violation, ...]) -> str:
+    if violations:
+        return "\n".join(["violations:", *(f"  {violation_text(one)}" for one in violations)])
+    described = inspection.state.frame_table or inspection.state.free_lists
+    return "no violations" if described else "no violations in what is described"
