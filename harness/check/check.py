@@ -6,15 +6,18 @@ from collections.abc import Iterable
 
 from harness.check.bitmaps import check_bitmaps
 from harness.check.blocks import Blocks
+from harness.check.bumps import check_bumps
 from harness.check.causes import causes_first
 from harness.check.findings import Findings
 from harness.check.firmware_map import check_firmware_map
 from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
 from harness.check.heaps import check_heaps
+from harness.check.in_charge import check_in_charge
 from harness.check.ledger import build_ledger, check_ledger
 from harness.check.model import READY, Model
 from harness.check.paging import check_paging
+from harness.check.runs import FRAME_SIZE
 from harness.check.summary import Summary, summarise
 from harness.check.violation import Violation
 from harness.decode.state import DecodeFault, MemoryState
@@ -28,14 +31,15 @@ def check(model: Model, state: MemoryState) -> tuple[Violation, ...]:
 def examine(model: Model, state: MemoryState) -> tuple[tuple[Violation, ...], Summary]:
     """Return what is wrong, and the figures.
 
-    At moments before ``ready`` only the bitmaps that live then are checked: the other structures
+    At moments before ``ready`` only the allocators that live then are checked: the other structures
     are still being built.
     """
     model = model.widened(_span(state))
     everything = Blocks.of(state.free_lists, model.frames)
     blocks = everything.where(everything.inside)
     ledger = build_ledger(model, state, blocks)
-    violations = [*_check_faults(state), *check_bitmaps(model, state)]
+    violations = [*_check_faults(state), *check_in_charge(model, state)]
+    violations += [*check_bitmaps(model, state), *check_bumps(model, state)]
     if state.moment == READY:
         violations += check_firmware_map(model, state)
         violations += check_ledger(model, ledger)
@@ -49,6 +53,7 @@ def examine(model: Model, state: MemoryState) -> tuple[tuple[Violation, ...], Su
 def _span(state: MemoryState) -> int:
     table = state.frame_table
     ends = [bitmap.first_frame + len(bitmap.taken) for bitmap in state.bitmaps]
+    ends += [one.end // FRAME_SIZE for bump in state.bumps for one in bump.ranges]
     return max([0, *ends, table.first_frame + len(table) if table else 0])
 
 

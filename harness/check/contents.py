@@ -49,7 +49,7 @@ def check_contents(
 
 
 def _manages_memory(description: Description) -> bool:
-    return bool(description.frame_table or description.free_lists or description.bitmaps)
+    return bool(description.frame_table or description.free_lists or description.allocators)
 
 
 def _check_segment(findings: Findings, kernel: KernelImage, ram: Ram, segment: Segment) -> None:

@@ -21,6 +21,7 @@ from harness.check.runs import (
     Mask,
     frames_in_words,
     in_number,
+    inward,
     is_or_are,
     outward,
     runs_by_key,
@@ -107,6 +108,11 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
             free = np.flatnonzero(~bitmap.taken) + bitmap.first_frame
             builder.give(FREE, free)
             builder.give_record(f"bitmap {bitmap.name}", bitmap.storage)
+    for bump in state.bumps:
+        for one in bump.ranges:
+            free_part = inward(range(one.cursor, one.end))
+            builder.give(FREE, np.arange(free_part.start, free_part.stop))
+        builder.give_record(f"bump allocator {bump.name}", bump.storage)
     tables = (state.page_tables.tables // FRAME_SIZE).astype(np.int64)
     builder.give(PAGE_TABLE, builder.outside_image(tables))
     for heap in state.heaps:

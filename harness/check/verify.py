@@ -36,8 +36,8 @@ def verify(spec: MachineSpec, pool: Pool | None = None, thorough: bool = False) 
     """Boot ``spec``, decode its memory manager when it is ready, check it, and say what it is.
 
     With a ``pool`` a warm machine is reused. A ``thorough`` look takes some ten times as long: the
-    guest is also stopped at each moment of the description at which a bitmap is in charge, and
-    its page tables are compared with QEMU's own walk and with what the CPU does.
+    guest is also stopped at each moment of the description at which a bitmap or a bump allocator is
+    in charge, and its page tables are compared with QEMU's own walk and with what the CPU does.
     Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
     """
     started = time.perf_counter()
@@ -74,8 +74,8 @@ def _run(guest: Guest, early: list[Violation] | None) -> Ending:
 
 
 def _moments(description: Description) -> Iterator[tuple[str, str]]:
-    """Yield each moment at which a bitmap is in charge, with the function that ends it."""
-    used = {bitmap.moment for bitmap in description.bitmaps}
+    """Yield each moment at which such an allocator is in charge, with the function that ends it."""
+    used = {allocator.moment for allocator in description.allocators}
     for moment, function in description.moments.items():
         if moment in used:
             yield moment, function

@@ -16,11 +16,13 @@ def decode_bitmap(context: Context, description: Description, moment: str) -> Bi
     Words are little-endian, so bit ``i`` of the bitmap is bit ``i % 8`` of byte ``i // 8``
     whatever the width of a word is.
     """
-    gone = description.gone is not None and bool(context.evaluate.integer(description.gone))
-    if gone or description.moment != moment:
-        if description.gone is None:
+    chosen = context.holds(description.chosen, otherwise=True)
+    gone = context.holds(description.gone, otherwise=not chosen)
+    if gone or not chosen or description.moment != moment:
+        if description.gone is None and chosen:
             return None
-        return Bitmap(description.name, 0, np.empty(0, dtype=bool), True, (), gone=gone)
+        empty = np.empty(0, dtype=bool)
+        return Bitmap(description.name, 0, empty, True, (), gone=gone, chosen=chosen)
     first = context.count(description.first_frame, "the first frame", MAX_FRAMES)
     count = context.count(description.bits, "the number of bits", MAX_FRAMES - first)
     virtual, word = element_of(context.evaluate.locate(description.words), context)

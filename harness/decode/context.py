@@ -37,6 +37,10 @@ class Context:
         """Return one of the kernel's own counters, None when it has none."""
         return None if expression is None else self.evaluate.integer(expression)
 
+    def holds(self, expression: str | None, otherwise: bool) -> bool:
+        """Return whether an expression is true; ``otherwise`` when there is none."""
+        return otherwise if expression is None else bool(self.evaluate.integer(expression))
+
     def count(self, expression: str, what: str, limit: int) -> int:
         """Return a number of things that must be at most ``limit``; raise :class:`Undecodable`."""
         number = self.evaluate.integer(expression)

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.bitmap import decode_bitmap
+from harness.decode.bump import decode_bump
 from harness.decode.context import Context, DescriptionMismatch, Undecodable, fault_of
 from harness.decode.expression import Evaluator, ExpressionError, NoValue
 from harness.decode.firmware_map import decode_firmware_map
@@ -38,8 +39,9 @@ def decode(
 ) -> MemoryState:
     """Decode a paused guest's memory manager; nothing in the result depends on the guest any more.
 
-    At other moments than ``ready`` there are only the page tables, the bitmaps, and the records
-    that were taken before there was a frame allocator: the rest has not come into being.
+    At other moments than ``ready`` there are only the page tables, the bitmaps, the bump
+    allocators, and the records that were taken before there was a frame allocator: the rest has
+    not come into being.
 
     What guest memory contradicts becomes a :class:`DecodeFault` of the structure, or of the state
     when nothing of it could be decoded. Raise :class:`DescriptionMismatch` when the description
@@ -56,11 +58,18 @@ def decode(
         return tuple(item for item in found if item is not None)
 
     bitmaps = each(description.bitmaps, lambda d: decode_bitmap(context, d, moment))
+    bumps = each(description.bumps, lambda d: decode_bump(context, d, moment))
     if moment != READY:
         reserved = (d for d in description.metadata if d.reserved)
         metadata = each(reserved, lambda d: decode_metadata(context, d))
         return MemoryState(
-            moment, registers, tables, bitmaps=bitmaps, metadata=metadata, faults=tuple(faults)
+            moment=moment,
+            registers=registers,
+            page_tables=tables,
+            bitmaps=bitmaps,
+            bumps=bumps,
+            metadata=metadata,
+            faults=tuple(faults),
         )
     frames, frame_table = _frame_table(context, faults)
     return MemoryState(
@@ -75,6 +84,7 @@ def decode(
             description.firmware_map,
         ),
         bitmaps=bitmaps,
+        bumps=bumps,
         frame_table=frame_table,
         free_lists=each(description.free_lists, lambda d: decode_free_lists(context, d, frames)),
         heaps=each(description.heaps, lambda d: decode_heap(context, d)),

@@ -100,6 +100,33 @@ class Bitmap:
     """The kernel's own count of free frames."""
     gone: bool = False
     """Handed over: the kernel says that it no longer exists; ``taken`` is empty."""
+    chosen: bool = True
+    """Whether this boot has it in use at all; if not, ``taken`` is empty."""
+
+
+@dataclass(frozen=True)
+class BumpRange:
+    """Memory that is given out from its start up; physical addresses in bytes."""
+
+    start: int
+    cursor: int
+    """First byte that has not been given out."""
+    end: int
+    """First byte behind it."""
+
+
+@dataclass(frozen=True)
+class Bump:
+    """A bump allocator: ranges of memory, in its own order."""
+
+    name: str
+    ranges: tuple[BumpRange, ...]
+    storage: tuple[range, ...]
+    """Physical byte ranges of the table of ranges itself."""
+    gone: bool = False
+    """Handed over: the kernel says that it no longer exists; ``ranges`` is empty."""
+    chosen: bool = True
+    """Whether this boot has it in use at all; if not, ``ranges`` is empty."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +242,7 @@ class MemoryState:
     firmware_map: tuple[MapRegion, ...] | None = None
     """The kernel's own table of physical memory in its order; None when it describes none."""
     bitmaps: tuple[Bitmap, ...] = ()
+    bumps: tuple[Bump, ...] = ()
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()
     heaps: tuple[Heap, ...] = ()

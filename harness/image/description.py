@@ -193,8 +193,32 @@ class Bitmap:
     free_count: str | None = None
     gone: str | None = None
     """True once the bitmap has been handed over."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
     below: int | None = None
     """The bitmap itself must lie below this physical address: what the kernel reaches so early."""
+
+
+@dataclass(frozen=True)
+class Bump:
+    """A bump allocator: an array of ranges of memory, each given out from its start up."""
+
+    name: str
+    array: str
+    """Of ``count`` elements, ascending, over the members of one of which are:"""
+    count: str
+    start: str
+    """Its first byte (this and the next two: physical addresses) …"""
+    cursor: str
+    """… the first one that has not been given out …"""
+    end: str
+    """… and the first one behind it."""
+    moment: str = "ready"
+    """``ready`` or a name under ``[moments]``."""
+    gone: str | None = None
+    """True once the ranges have been handed over."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +283,7 @@ class Description:
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()
     bitmaps: tuple[Bitmap, ...] = ()
+    bumps: tuple[Bump, ...] = ()
     heaps: tuple[Heap, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     path: Path | None = field(default=None, metadata={"toml": False})
@@ -268,6 +293,11 @@ class Description:
     def source(self) -> Path | None:
         """Folder of the description: the kernel's source."""
         return self.path.parent if self.path else None
+
+    @property
+    def allocators(self) -> tuple[Bitmap | Bump, ...]:
+        """Every allocator that has a moment at which it is in charge."""
+        return (*self.bitmaps, *self.bumps)
 
     @property
     def bundled(self) -> bool:
@@ -343,11 +373,12 @@ def _check_addresses(reader: TableReader, description: Description) -> None:
 def _check_names(reader: TableReader, description: Description) -> None:
     where: Where
     moments = {"ready", *description.moments}
-    for index, bitmap in enumerate(description.bitmaps):
-        if bitmap.moment not in moments:
-            known = ", ".join(sorted(moments))
-            where = ("bitmaps", index, "moment")
-            raise reader.error(where, f"no moment {bitmap.moment!r}; there are {known}")
+    for kind in ("bitmaps", "bumps"):
+        for index, allocator in enumerate(getattr(description, kind)):
+            if allocator.moment not in moments:
+                known = ", ".join(sorted(moments))
+                where = (kind, index, "moment")
+                raise reader.error(where, f"no moment {allocator.moment!r}; there are {known}")
     if "ready" in description.moments:
         raise reader.error(("moments", "ready"), "this name is taken by [console] ready")
     firmware = description.firmware_map

@@ -9,6 +9,7 @@ import numpy as np
 from harness.decode.state import (
     FRAME_SIZE,
     Bitmap,
+    Bump,
     FrameTable,
     FreeLists,
     Heap,
@@ -35,6 +36,7 @@ def state_text(state: MemoryState, description: Description) -> str:
         paragraphs.append(frame_table_text(state.frame_table))
     paragraphs += [free_lists_text(lists, zones) for lists in state.free_lists]
     paragraphs += [bitmap_text(bitmap) for bitmap in state.bitmaps]
+    paragraphs += [bump_text(bump) for bump in state.bumps]
     paragraphs += [heap_text(heap) for heap in state.heaps]
     if state.metadata:
         paragraphs.append(metadata_text(state.metadata))
@@ -104,6 +106,8 @@ def free_lists_text(lists: FreeLists, zones: list[str]) -> str:
 
 def bitmap_text(bitmap: Bitmap) -> str:
     """Return how much a bitmap says is taken."""
+    if not bitmap.chosen:
+        return f"bitmap of {bitmap.name}: not in use"
     if bitmap.gone:
         return f"bitmap of {bitmap.name}: handed over"
     taken = int(np.count_nonzero(bitmap.taken))
@@ -111,6 +115,21 @@ def bitmap_text(bitmap: Bitmap) -> str:
         f"bitmap of {bitmap.name}: {len(bitmap.taken)} frames from {bitmap.first_frame}, "
         f"{taken} taken, {len(bitmap.taken) - taken} free, at {_ranges_text(bitmap.storage)}"
     )
+
+
+def bump_text(bump: Bump) -> str:
+    """Return how far a bump allocator has come in each of its ranges."""
+    if not bump.chosen:
+        return f"bump allocator {bump.name}: not in use"
+    if bump.gone:
+        return f"bump allocator {bump.name}: handed over"
+    lines = [f"bump allocator {bump.name}: {len(bump.ranges)} ranges"]
+    for one in bump.ranges[:_MOST_RANGES]:
+        taken, free = about(one.cursor - one.start), about(one.end - one.cursor)
+        lines.append(f"  {one.start:#010x}-{one.end:#010x}  {taken} taken, {free} free")
+    if len(bump.ranges) > _MOST_RANGES:
+        lines.append(f"  … and {len(bump.ranges) - _MOST_RANGES} more ranges")
+    return "\n".join(lines)
 
 
 def heap_text(heap: Heap) -> str:

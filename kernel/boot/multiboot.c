@@ -11,13 +11,11 @@
  * Bounds on what a loader may claim. Ranges that cannot be listed could not be kept from the
  * allocator, and entries that are not read may be reservations: beyond a bound the kernel refuses.
  */
-#define MODULES_MAX     256
-#define RANGES_MAX      (2 * MODULES_MAX + 8)
 #define MAP_ENTRIES_MAX 16384
 #define STRING_MAX      4096u
 
 static struct multiboot_information information;
-static struct boot_range ranges[RANGES_MAX];
+static struct boot_range ranges[MULTIBOOT_RANGES_MAX];
 static unsigned range_count;
 
 static void add_range(const char *what, phys_t start, uint32_t length)
@@ -28,7 +26,7 @@ static void add_range(const char *what, phys_t start, uint32_t length)
     }
     if (length == 0)
         return;
-    ASSERT(range_count < RANGES_MAX);
+    ASSERT(range_count < MULTIBOOT_RANGES_MAX);
     ranges[range_count++] = (struct boot_range){what, start, length};
 }
 
@@ -68,8 +66,9 @@ static void add_modules(void)
     uint32_t count = information.modules_count;
     struct multiboot_module module;
 
-    if (count > MODULES_MAX)
-        refuse("%u boot modules, and no more than %u can be kept safe", count, MODULES_MAX);
+    if (count > MULTIBOOT_MODULES_MAX)
+        refuse("%u boot modules, and no more than %u can be kept safe", count,
+               MULTIBOOT_MODULES_MAX);
     add_range("module list", information.modules, count * sizeof(module));
     for (uint32_t i = 0; i < count; i++) {
         physical_read(information.modules + i * sizeof(module), &module, sizeof(module));

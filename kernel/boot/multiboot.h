@@ -11,6 +11,10 @@ enum multiboot_flag {
     MULTIBOOT_MEMORY_MAP = 1 << 6,
 };
 
+/* Modules that can be kept safe; a range for each and for its string, and a few for the rest. */
+#define MULTIBOOT_MODULES_MAX 256
+#define MULTIBOOT_RANGES_MAX  (2 * MULTIBOOT_MODULES_MAX + 8)
+
 /* One stretch of physical memory that the boot loader filled for us: must never be handed out. */
 struct boot_range {
     const char *what; /* "boot information", "memory map", "command line", "module", … */

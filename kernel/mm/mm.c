@@ -1,7 +1,7 @@
 /* The boot sequence of the memory manager. */
 #include "mm/mm.h"
 
-#include "mm/early/bootmem.h"
+#include "mm/early/early.h"
 #include "mm/firmware_map.h"
 #include "mm/frames/buddy.h"
 #include "mm/paging/areas.h"
@@ -15,12 +15,12 @@
 void mm_init(void)
 {
     firmware_map_init();
-    bootmem_init();
+    early_init();
     mem_map_reserve();
     paging_reach_low_memory();
     mem_map_init();
     buddy_init();
-    bootmem_free_all();
+    early_hand_over();
     paging_init();
     areas_init();
 }

@@ -42,7 +42,7 @@ def test_regions_come_in_the_table_s_order(loaded: Loaded) -> None:
 def test_more_regions_than_the_table_can_hold(loaded: Loaded) -> None:
     loaded.ram.set_word(loaded.address("used"), 5)
     try:
-        with pytest.raises(Undecodable, match="regions is 5, which is not between 0 and 4"):
+        with pytest.raises(Undecodable, match="elements is 5, which is not between 0 and 4"):
             decode_firmware_map(loaded.context, loaded.kernel.description.firmware_map)
     finally:
         loaded.ram.set_word(loaded.address("used"), 3)

@@ -18,7 +18,7 @@ from harness.ram.gdb_stub import GdbStub
 from tests.kernel.session import MIB, PAGE
 
 KERNEL_BASE = 0xC0000000
-HAND_OVER = "bootmem_free_all"
+HAND_OVER = "early_hand_over"
 ESP, EIP = 4, 8
 """Places of registers in an i386's ``g`` packet: GDB's i386-32bit-core.xml."""
 ENDED = 30.0
@@ -27,7 +27,7 @@ ENDED = 30.0
 
 @dataclass
 class Early:
-    """A guest whose ``bootmem`` is in charge."""
+    """A guest whose early allocator is in charge."""
 
     guest: Guest
     stub: GdbStub
@@ -75,10 +75,13 @@ class Early:
     def _words(self, virtual: int, count: int) -> tuple[int, ...]:
         return struct.unpack(f"<{count}I", self.guest.ram.read(virtual - KERNEL_BASE, 4 * count))
 
+    def word(self, variable: str) -> int:
+        """Return a 32-bit variable of the kernel."""
+        return self._words(self.guest.kernel.symbol(variable), 1)[0]
+
     def taken(self) -> set[int]:
-        """Return the frames whose bits are set, up to the end of the bitmap's last word."""
-        (pointer,) = self._words(self.guest.kernel.symbol("bootmem"), 1)
-        bitmap, frames, free = self._words(pointer, 3)
+        """Return the frames whose bits bootmem has set, up to the end of the bitmap's last word."""
+        bitmap, frames, free = self._words(self.word("bootmem"), 3)
         words = self._words(bitmap, -(-frames // 32))
         found = {32 * i + bit for i, word in enumerate(words) for bit in range(32)
                  if word >> bit & 1}  # fmt: skip
@@ -86,11 +89,29 @@ class Early:
         return found
 
     def bitmap_frames(self) -> range:
-        """Return the frames that hold the bitmap."""
-        (pointer,) = self._words(self.guest.kernel.symbol("bootmem"), 1)
-        bitmap, frames, _ = self._words(pointer, 3)
+        """Return the frames that hold bootmem's bitmap."""
+        bitmap, frames, _ = self._words(self.word("bootmem"), 3)
         first = (bitmap - KERNEL_BASE) // PAGE
         return range(first, first + -(-frames // (8 * PAGE)))
+
+
+def usable_frames(early: Early) -> set[int]:
+    """Return the frames that the map says are RAM."""
+    return {frame for frames in early.guest.memory_map.usable_frames() for frame in frames}
+
+
+def reserved_frames(early: Early) -> set[int]:
+    """Return the frames that hold something before anything is allocated; frame 0 is one."""
+    guest = early.guest
+    image = guest.kernel.image_range()
+    found = {0, *_outward(image.start, len(image))}
+    for placement in guest.placements:
+        found.update(_outward(placement.start, placement.length))
+    return found
+
+
+def _outward(start: int, length: int) -> range:
+    return range(start // PAGE, -(-(start + length) // PAGE))
 
 
 @contextlib.contextmanager

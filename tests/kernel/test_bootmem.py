@@ -13,9 +13,8 @@ from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool
 from harness.machine.shape import BootInformationShape as Shape
 from harness.machine.spec import Module
-from harness.maps.memory_map import MemoryMap
 from harness.maps.notation import parse_compact
-from tests.kernel.early import KERNEL_BASE, Early, stopped
+from tests.kernel.early import KERNEL_BASE, Early, reserved_frames, stopped, usable_frames
 from tests.kernel.session import MIB, PAGE, booted
 
 DMA_END = 16 * MIB
@@ -41,30 +40,14 @@ def early(kernel: KernelImage, pool: Pool) -> Iterator[Early]:
         yield guest
 
 
-def outward(start: int, length: int) -> range:
-    return range(start // PAGE, -(-(start + length) // PAGE))
-
-
-def reserved(early: Early) -> set[int]:
-    """Return the frames that must be taken before anything is allocated."""
-    guest = early.guest
-    image = guest.kernel.image_range()
-    found = {0, *outward(image.start, len(image)), *early.bitmap_frames()}
-    for placement in guest.placements:
-        found.update(outward(placement.start, placement.length))
-    return found
-
-
-def usable(memory_map: MemoryMap) -> set[int]:
-    return {frame for frames in memory_map.usable_frames() for frame in frames}
-
-
 def assert_bitmap(early: Early) -> None:
     """See that bits are set for what is no RAM or reserved, and for the frame table."""
-    there, taken = usable(early.guest.memory_map), early.taken()
+    there, taken = usable_frames(early), early.taken()
     end = max(there) + 1
     everything = set(range(-(-end // 32) * 32))
-    expected = (everything - there) | (reserved(early) & everything)
+    expected = (everything - there) | (
+        (reserved_frames(early) | {*early.bitmap_frames()}) & everything
+    )
     table = sorted(taken - expected)
     assert expected <= taken
     assert len(table) == -(-end * DESCRIPTOR // PAGE)

@@ -110,7 +110,7 @@ static pfn_t find_bitmap_place(uint32_t pages)
     return 0;
 }
 
-void bootmem_init(void)
+static void bootmem_init(void)
 {
     instance.frames = firmware_map_end();
     uint32_t pages = bitmap_pages();
@@ -220,10 +220,20 @@ static void free_clear_bits(void)
     free_frame_run(&run);
 }
 
-void bootmem_free_all(void)
+/* Every clear bit's frame, then the bitmap's own. */
+static void bootmem_free_all(void)
 {
     alive();
     free_clear_bits();
     bootmem = NULL;
     free_bitmap();
 }
+
+const struct early_allocator bootmem_allocator = {
+    .name = "bootmem",
+    .init = bootmem_init,
+    .alloc_page = bootmem_alloc_page,
+    .alloc_contiguous = bootmem_alloc_contiguous,
+    .free_contiguous = bootmem_free_contiguous,
+    .hand_over = bootmem_free_all,
+};

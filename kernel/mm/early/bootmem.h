@@ -1,7 +1,7 @@
 #ifndef MM_EARLY_BOOTMEM_H
 #define MM_EARLY_BOOTMEM_H
 
-#include "lib/types.h"
+#include "mm/early/early.h"
 
 /* One bit a frame from frame 0 to the end of usable memory; 1 = taken. */
 struct bootmem {
@@ -13,7 +13,8 @@ struct bootmem {
 /* NULL before bootmem_init and after bootmem_free_all; a call then is caught (panic). */
 extern struct bootmem *bootmem;
 
-void bootmem_init(void);
+extern const struct early_allocator bootmem_allocator;
+
 /*
  * Direct-map pointers, NULL when there is nothing left. First fit, from DMA_LIMIT up first so that
  * the scarce DMA zone is left for those who need it, then below.
@@ -22,7 +23,5 @@ void *bootmem_alloc_page(void);
 void *bootmem_alloc_contiguous(size_t count);
 void bootmem_free_page(void *address);
 void bootmem_free_contiguous(void *address, size_t count);
-/* Hand every free frame to the frame allocator, then the bitmap's own; bootmem is NULL after it. */
-void bootmem_free_all(void);
 
 #endif

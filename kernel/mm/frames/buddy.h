@@ -44,10 +44,10 @@ void free_page(phys_t address);
 void free_pages(phys_t address, size_t pages);
 
 /*
- * Frames that are being handed over. Bootmem gives them one by one and upwards; as long as each
- * follows the one before, they wait here, and blocks are made of them once the run's end is known.
- * That gives the blocks, and their order on the lists, that merging after every frame gives, but
- * no block is put on a list only to be taken off again when its buddy comes. With that, a frame
+ * Frames that are being handed over. The early allocator gives them one by one and upwards; as long
+ * as each follows the one before, they wait here, and blocks are made of them once the run's end is
+ * known. That gives the blocks, and their order on the lists, that merging after every frame gives,
+ * but no block is put on a list only to be taken off again when its buddy comes. With that, a frame
  * would cost 145 instructions more.
  */
 struct frame_run {
@@ -57,7 +57,7 @@ struct frame_run {
 /* Make free blocks of the run's frames; it is empty then. The last step of a hand-over. */
 void free_frame_run(struct frame_run *run);
 
-/* Hand over one reserved frame, from bootmem: it is managed from now on. */
+/* Hand over one reserved frame, from the early allocator: it is managed from now on. */
 static inline void __free_page(struct page *page, struct frame_run *run)
 {
     ASSERT(page->flags == PAGE_RESERVED && page->count == 1);

@@ -1,6 +1,6 @@
-/* The frame table: taken from bootmem, all frames reserved at first. */
+/* The frame table: taken from the early allocator, all frames reserved at first. */
 #include "lib/panic.h"
-#include "mm/early/bootmem.h"
+#include "mm/early/early.h"
 #include "mm/firmware_map.h"
 #include "mm/frames/page.h"
 #include "mm/layout.h"
@@ -20,7 +20,7 @@ void mem_map_reserve(void)
 {
     mem_map_frames = firmware_map_end();
     size_t pages = PAGES_FOR(mem_map_frames * sizeof(struct page));
-    mem_map = bootmem_alloc_contiguous(pages);
+    mem_map = early_alloc_contiguous(pages);
     if (!mem_map)
         refuse("no room for the frame table: %u free KiB in a row below 896 MiB are needed",
                (unsigned)(pages * (PAGE_SIZE / 1024)));

@@ -37,8 +37,8 @@ extern struct page *mem_map;
 extern pfn_t mem_map_frames;
 
 /*
- * Take frames for mem_map out of bootmem, before anything smaller cuts the long runs up; fill it
- * once they can be reached.
+ * Take frames for mem_map out of the early allocator, before anything smaller cuts the long runs
+ * up; fill it once they can be reached.
  */
 void mem_map_reserve(void);
 void mem_map_init(void);

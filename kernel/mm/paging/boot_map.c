@@ -9,7 +9,7 @@
 #include "cpu/features.h"
 #include "cpu/registers.h"
 #include "lib/panic.h"
-#include "mm/early/bootmem.h"
+#include "mm/early/early.h"
 #include "mm/firmware_map.h"
 #include "mm/frames/buddy.h"
 #include "mm/layout.h"
@@ -25,7 +25,7 @@ static uint32_t composed[TABLE_ENTRIES];
 
 static uint32_t chunk_by_table(phys_t chunk)
 {
-    void *page = bootmem_alloc_page();
+    void *page = early_alloc_page();
     if (!page)
         refuse("no room for the boot page tables");
     for (uint32_t i = 0; i < TABLE_ENTRIES; i++)

@@ -1,7 +1,6 @@
-/* The console's commands about frames: allocating, freeing, looking, and bootmem's afterlife. */
+/* The console's commands about frames: allocating, freeing, looking. */
 #include "lib/print.h"
 #include "lib/string.h"
-#include "mm/early/bootmem.h"
 #include "mm/frames/buddy.h"
 #include "mm/layout.h"
 #include "monitor/arguments.h"
@@ -144,23 +143,4 @@ MONITOR_COMMAND(frame, "PHYSICAL",
         ksnprintf(order, sizeof(order), "%u", page->order);
     answer_ok("frame=0x%x flags=%s count=%u order=%s zone=%s", PHYS_TO_PFN(physical), flags,
               page->count, order, zone_names[page->zone]);
-}
-
-static void bootmem_free_something(void)
-{
-    void *page = PHYS_TO_VIRT(DMA_LIMIT);
-    bootmem_free_page(page);
-    answer_ok("virtual=0x%08x", (unsigned)(uintptr_t)page);
-}
-
-MONITOR_COMMAND(bootmem, "alloc|free", "call the early allocator, which is gone: a panic")
-{
-    if (!expect_arguments(argc, argv, 2, 2))
-        return;
-    if (strcmp(argv[1], "alloc") == 0)
-        answer_ok("virtual=0x%08x", (unsigned)(uintptr_t)bootmem_alloc_page());
-    else if (strcmp(argv[1], "free") == 0)
-        bootmem_free_something();
-    else
-        answer_error("usage", "bootmem %s: alloc or free", argv[1]);
 }
