@@ -12,6 +12,7 @@ from harness.machine.pool import Pool
 from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
 from harness.maps import library
 from harness.maps.memory_map import MemoryMap
+from harness.maps.region import Region
 from harness.maps.scale import scale
 from harness.report.run_table import finding_text
 
@@ -22,11 +23,14 @@ FILLS = {
     "poison": Fill(FillKind.POISON),
     "random": Fill(FillKind.RANDOM, seed=1),
 }
+MEMBLOCK = "early=memblock"
 FEW_MAPS = library.names()[::9]
 
 
 LOW_MEMORY = 8 * MIB
 """The kernel's first page tables reach this far: its first allocator must find a place below."""
+DIRECT_MAP = 896 * MIB
+"""Memblock needs no place of its own: all that it gives out may lie where it likes below this."""
 
 
 def assert_good(spec: MachineSpec, pool: Pool) -> None:
@@ -34,11 +38,11 @@ def assert_good(spec: MachineSpec, pool: Pool) -> None:
     assert verdict.verdict == "good", finding_text(verdict)
 
 
-def assert_as_the_map_allows(spec: MachineSpec, pool: Pool) -> None:
-    """A machine is good; one whose published map begins above low memory is turned down."""
+def assert_as_the_map_allows(spec: MachineSpec, pool: Pool, reach: int = LOW_MEMORY) -> None:
+    """A machine is good; one whose published map begins above ``reach`` is turned down."""
     assert spec.map is not None
     bases = [region.base for region in spec.map.usable_regions()]
-    if bases and min(bases) < LOW_MEMORY:
+    if bases and min(bases) < reach:
         assert_good(spec, pool)
     else:
         verdict = verify(spec, pool)
@@ -67,6 +71,30 @@ def test_sizes_on_the_iso_path(kernel: KernelImage, pool: Pool, mib: int) -> Non
 @pytest.mark.parametrize("mib", [2, 16, 255, 896, 3584])
 def test_sizes_on_a_486_without_large_pages(kernel: KernelImage, pool: Pool, mib: int) -> None:
     assert_good(MachineSpec(kernel, mib * MIB, cpu="486,-pse"), pool)
+
+
+@pytest.mark.parametrize("cpu", ["qemu32", "486,-pse"])
+@pytest.mark.parametrize("mib", SIZES)
+def test_sizes_with_memblock(kernel: KernelImage, pool: Pool, mib: int, cpu: str) -> None:
+    verdict = verify(
+        MachineSpec(kernel, mib * MIB, append=MEMBLOCK, cpu=cpu), pool, thorough=cpu == "qemu32"
+    )
+    assert verdict.verdict == "good", finding_text(verdict)
+
+
+@pytest.mark.parametrize("name", library.names()[::5])
+def test_real_maps_with_memblock(kernel: KernelImage, pool: Pool, name: str) -> None:
+    real = library.get(name)
+    for memory, chosen in ((64 * MIB, scale(real, 64 * MIB)), (real.claimed_memory(), real)):
+        spec = MachineSpec(kernel, memory, map=chosen, append=MEMBLOCK)
+        assert_as_the_map_allows(spec, pool, DIRECT_MAP)
+
+
+def test_memblock_takes_a_map_that_begins_above_low_memory(kernel: KernelImage, pool: Pool) -> None:
+    """Without large pages too, where it gives out the boot page tables as well."""
+    above = MemoryMap((Region(16 * MIB, 48 * MIB, 1),))
+    for cpu in ("qemu32", "486,-pse"):
+        assert_good(MachineSpec(kernel, 64 * MIB, map=above, append=MEMBLOCK, cpu=cpu), pool)
 
 
 @pytest.mark.parametrize("name", library.names())

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
-from harness.check.model import ALLOCATABLE, FRAME_ZERO, IMAGE, NOT_USABLE, Model
+from harness.check.model import ALLOCATABLE, FRAME_LIMIT, FRAME_ZERO, IMAGE, NOT_USABLE, Model
 from harness.check.pages import heap_frames
 from harness.check.runs import (
     FRAME_SIZE,
@@ -110,7 +110,7 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
             builder.give_record(f"bitmap {bitmap.name}", bitmap.storage)
     for bump in state.bumps:
         for one in bump.ranges:
-            free_part = inward(range(one.cursor, one.end))
+            free_part = inward(range(one.cursor, min(one.end, FRAME_LIMIT * FRAME_SIZE)))
             builder.give(FREE, np.arange(free_part.start, free_part.stop))
         builder.give_record(f"bump allocator {bump.name}", bump.storage)
     tables = (state.page_tables.tables // FRAME_SIZE).astype(np.int64)

@@ -12,13 +12,18 @@ from harness.machine.spec import BootPath, MachineSpec
 # size, the end of a higher-half kernel's direct map, and QEMU's two ways to cut RAM at 3.5 GiB.
 _MIB = 1 << 20
 SIZES = tuple(size * _MIB for size in (2, 4, 8, 16, 17, 64, 255, 896, 1024, 3583, 3584, 5120))
+FEW_SIZES = tuple(size * _MIB for size in (2, 17, 64, 3584))
 
 
 def default_matrix(selection: Selection, kernel: KernelImage) -> list[MachineSpec]:
-    """Return all sizes, all library maps scaled into 64 MiB, and each other boot path."""
+    """Return all sizes, all library maps scaled into 64 MiB, other boot paths, and variants."""
     paths = [BootPath(name) for name in kernel.description.boot.paths]
     sizes = replace(selection, memory=SIZES, boot=(paths[0],))
     maps = replace(selection, memory=(64 * _MIB,), maps=("all",), boot=(paths[0],))
     others = replace(selection, memory=(16 * _MIB, 64 * _MIB), boot=tuple(paths[1:]))
     machines = sizes.machines(kernel) + maps.machines(kernel)
-    return machines + (others.machines(kernel) if paths[1:] else [])
+    machines += others.machines(kernel) if paths[1:] else []
+    for words in kernel.description.boot.variants:
+        append = f"{selection.append} {words}".strip()
+        machines += replace(sizes, memory=FEW_SIZES, append=append).machines(kernel)
+    return machines

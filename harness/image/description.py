@@ -43,6 +43,8 @@ class Boot:
     """How the kernel may be started."""
 
     paths: tuple[Literal["direct", "multiboot", "iso"], ...] = ("direct", "multiboot", "iso")
+    variants: tuple[str, ...] = ()
+    """Words for the command line, each of which makes a different memory manager of the kernel."""
 
 
 @dataclass(frozen=True)

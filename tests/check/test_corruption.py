@@ -318,6 +318,9 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("early allocator still there",
      lambda one: one.surgeon.write(one.surgeon.variable("bootmem"), 0xC0100000),
      "bitmap.not-gone"),
+    ("early allocator that was not chosen",
+     lambda one: one.surgeon.write(one.surgeon.variable("memblock"), 0xC0100000),
+     "bump.not-chosen"),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The early allocator's bitmap, stopped before its hand-over, with one wrong bit at a time."""
+"""The early allocators, stopped before their hand-over, with one wrong bit or number at a time."""
 
 from __future__ import annotations
 
@@ -91,3 +91,111 @@ def test_the_counter(early: EarlySurgeon) -> None:
     finally:
         early.heal()
     assert found.kind == "bitmap.counter"
+
+
+class BumpSurgeon(EarlySurgeon):
+    """A surgeon who knows where memblock's regions are."""
+
+    def region(self, index: int, member: str) -> int:
+        """Return the physical address of a member (64 bits) of a region."""
+        regions = self.word(self.variable("memblock")) - DIRECT_MAP
+        regions += self.member("struct memblock", "regions")
+        where = regions + index * self.size("struct memblock_region")
+        return where + self.member("struct memblock_region", member)
+
+    def number(self, index: int, member: str) -> int:
+        """Return a member of a region."""
+        return int.from_bytes(self.ram.read(self.region(index, member), 8), "little")
+
+    def index_of(self, address: int) -> int:
+        """Return the index of the region that holds a physical address."""
+        index = 0
+        while not self.number(index, "start") <= address < self.number(index, "end"):
+            index += 1
+        return index
+
+
+@pytest.fixture(scope="module", params=["qemu32", "486,-pse"])
+def bump(kernel: KernelImage, request: pytest.FixtureRequest) -> Iterator[BumpSurgeon]:
+    """A guest with memblock in charge; without large pages it gave out boot page tables too."""
+    spec = MachineSpec(kernel, MEMORY + (1 << 20), cpu=request.param, append="early=memblock")
+    with Machine(spec) as machine:
+        guest = machine.boot()
+        guest.stop_before(kernel.description.moments["early"])
+        yield BumpSurgeon(guest)
+
+
+def test_the_untouched_regions_are_clean(bump: BumpSurgeon) -> None:
+    assert bump.violations() == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "member", "amount", "kind"),
+    [
+        ("table", "cursor", -PAGE, "bump.free"),
+        ("table", "cursor", 4 * PAGE, "bump.taken"),
+        ("table", "end", -PAGE, "bump.missing"),
+        ("table", "end", PAGE, "bump.reserved"),
+        ("table", "start", -PAGE, "bump.order"),
+        ("table", "cursor", -(1 << 24), "bump.region"),
+        ("first", "start", -PAGE, "bump.reserved"),
+        ("first", "start", PAGE, "bump.region"),
+        ("behind the image", "start", -PAGE, "bump.reserved"),
+        ("behind the image", "cursor", PAGE, "bump.taken"),
+    ],
+)
+def test_one_wrong_number(
+    bump: BumpSurgeon, place: str, member: str, amount: int, kind: str
+) -> None:
+    address = {
+        "table": bump.word(bump.variable("mem_map")) - DIRECT_MAP,
+        "first": PAGE,
+        "behind the image": bump.kernel.image_range().stop + PAGE,
+    }[place]
+    index = bump.index_of(address)
+    try:
+        bump.write(bump.region(index, member), bump.number(index, member) + amount, 8)
+        if (member, kind) == ("start", "bump.reserved"):
+            cursor = bump.number(index, "cursor")
+            bump.write(bump.region(index, "cursor"), cursor + amount, 8)
+        found = bump.violations()
+    finally:
+        bump.heal()
+    assert [violation.kind for violation in found] == [kind]
+
+
+def test_a_region_that_is_lost(bump: BumpSurgeon) -> None:
+    try:
+        bump.add(bump.word(bump.variable("memblock")) - DIRECT_MAP, -1)
+        found = bump.violations()
+    finally:
+        bump.heal()
+    assert {violation.kind for violation in found} == {"bump.missing"}
+
+
+def test_more_regions_than_the_table_holds(bump: BumpSurgeon) -> None:
+    try:
+        bump.add(bump.word(bump.variable("memblock")) - DIRECT_MAP, 10_000)
+        [found] = bump.violations()
+    finally:
+        bump.heal()
+    assert found.kind == "decode.memblock"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "kind"),
+    [
+        ("bootmem", 0xC0100000, "bitmap.not-chosen"),
+        ("memblock", 0, "bump.gone"),
+        ("early_allocator", 0, "moment.nobody"),
+    ],
+)
+def test_the_wrong_allocator_in_charge(
+    bump: BumpSurgeon, variable: str, value: int, kind: str
+) -> None:
+    try:
+        bump.write(bump.variable(variable), value)
+        found = bump.violations()
+    finally:
+        bump.heal()
+    assert kind in {violation.kind for violation in found}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.decode.decode import decode
-from harness.decode.state import Bitmap, Heap, Magic, MemoryState
+from harness.decode.state import Bitmap, Bump, BumpRange, Heap, Magic, MemoryState
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED, Loaded
 
@@ -13,6 +13,11 @@ SOURCE = """
 struct map { unsigned *words; unsigned bits, free; } boot_map, *boot = &boot_map;
 unsigned words[3] = {0x80000001, 0x0000000F, 0xFFFFFFFF};
 struct map boot_map = {words, 70, 65};
+struct range { unsigned long long from, next, to; } ranges[3] = {
+    {0x1000, 0x1800, 0x9000}, {0x100000, 0x100000, 0x100000000ull},
+};
+struct { unsigned count; struct range *ranges; } bumps = {2, ranges}, *bump = &bumps;
+unsigned unwanted;
 struct link { struct link *next, *previous; };
 struct area { unsigned start; struct link list; unsigned pages, state; };
 extern struct area records[3];
@@ -45,6 +50,16 @@ gone = "boot == 0"
 name = "always"
 words = "words"
 bits = "32"
+[[bumps]]
+name = "bump"
+moment = "early"
+array = "bump->ranges"
+count = "bump->count"
+start = "from"
+cursor = "next"
+end = "to"
+gone = "bump == 0"
+chosen = "!unwanted"
 [[heaps]]
 name = "heap"
 start = "0x100000"
@@ -106,6 +121,37 @@ def test_a_bitmap_at_its_moment(program: Loaded) -> None:
     assert not found.gone
     program.ram.set_word(start, 0)
     assert found.taken[0], "owned, not a view"
+
+
+def bump(program: Loaded, moment: str = "early") -> Bump:
+    [found] = state(program, moment).bumps
+    return found
+
+
+def test_a_bump_allocator_at_its_moment(program: Loaded) -> None:
+    found = bump(program)
+    first = BumpRange(0x1000, 0x1800, 0x9000)
+    assert found.ranges == (first, BumpRange(1 << 20, 1 << 20, 1 << 32))
+    start = program.address("ranges")
+    assert found.storage == (range(start, start + 48),)
+    assert (found.gone, found.chosen) == (False, True)
+
+
+def test_a_bump_allocator_that_is_gone_or_not_in_use(program: Loaded) -> None:
+    assert bump(program, "ready") == Bump("bump", (), ())
+    program.ram.set_word(program.address("unwanted"), 1)
+    assert bump(program) == Bump("bump", (), (), chosen=False)
+    program.ram.set_word(program.address("bump"), 0)
+    assert bump(program) == Bump("bump", (), (), gone=True, chosen=False)
+    program.ram.set_word(program.address("unwanted"), 0)
+    assert bump(program) == Bump("bump", (), (), gone=True)
+
+
+def test_a_bump_allocator_whose_ranges_lead_nowhere(program: Loaded) -> None:
+    program.ram.set_word(program.address("bumps") + 4, 0xF0000000)
+    found = state(program, "early")
+    assert found.bumps == ()
+    assert [fault.structure for fault in found.faults] == ["bump"]
 
 
 @pytest.mark.parametrize("program", [0], indirect=True)

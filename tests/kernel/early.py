@@ -110,6 +110,12 @@ def reserved_frames(early: Early) -> set[int]:
     return found
 
 
+def frame_table_frames(early: Early) -> set[int]:
+    """Return the frames of the frame table, whose elements have 16 bytes."""
+    first = (early.word("mem_map") - KERNEL_BASE) // PAGE
+    return set(range(first, first + -(-(max(usable_frames(early)) + 1) * 16 // PAGE)))
+
+
 def _outward(start: int, length: int) -> range:
     return range(start // PAGE, -(-(start + length) // PAGE))
 

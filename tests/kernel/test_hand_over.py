@@ -1,4 +1,4 @@
-"""The hand-over from bootmem gives what merging after each single frame would give."""
+"""The hand-over from an early allocator gives what merging after each single frame would give."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from harness.check.inspect import inspect_guest
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.maps.notation import parse_compact
-from tests.kernel.early import ENDED, Early, stopped
+from tests.kernel.early import ENDED, Early, frame_table_frames, reserved_frames, stopped
 from tests.kernel.session import MAX_ORDER, MIB, PAGE
 
+EARLY = ("bootmem", "memblock")
 ZONE_ENDS = (16 * MIB, 896 * MIB, 4096 * MIB)
 ISLANDS = ", ".join(
     f"{start:x}-{start + PAGE * (1 + index % 5):x} usable"
@@ -58,23 +59,31 @@ def hand_over(early: Early) -> Lists:
 
 
 def assert_same_as_one_by_one(early: Early) -> None:
-    taken, bitmap = early.taken(), early.bitmap_frames()
+    """Bootmem's own frames come last; memblock has none."""
+    if early.word("bootmem"):
+        taken, bitmap = early.taken(), early.bitmap_frames()
+    else:
+        taken, bitmap = reserved_frames(early) | frame_table_frames(early), range(0)
     usable = (frame for run in early.guest.memory_map.usable_frames() for frame in run)
     frames = sorted(set(usable) - taken)
     assert len(frames) > 100
     assert hand_over(early) == merged_one_by_one([*frames, *bitmap])
 
 
+@pytest.mark.parametrize("allocator", EARLY)
 @pytest.mark.parametrize("memory", [4 * MIB, 17 * MIB, 64 * MIB, 898 * MIB])
 def test_blocks_and_their_order_for_every_size(
-    kernel: KernelImage, pool: Pool, memory: int
+    kernel: KernelImage, pool: Pool, memory: int, allocator: str
 ) -> None:
     """Also where a zone ends in the middle of free frames."""
-    with stopped(kernel, pool, memory) as early:
+    with stopped(kernel, pool, memory, append=f"early={allocator}") as early:
         assert_same_as_one_by_one(early)
 
 
-def test_blocks_and_their_order_between_islands(kernel: KernelImage, pool: Pool) -> None:
+@pytest.mark.parametrize("allocator", EARLY)
+def test_blocks_and_their_order_between_islands(
+    kernel: KernelImage, pool: Pool, allocator: str
+) -> None:
     memory_map = parse_compact(f"0-9f000 usable, 100000-a01000 usable, {ISLANDS}", "here")[0]
-    with stopped(kernel, pool, map=memory_map) as early:
+    with stopped(kernel, pool, map=memory_map, append=f"early={allocator}") as early:
         assert_same_as_one_by_one(early)
