@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.check.verdict import Verdict
 from harness.check.violation import Violation
+from harness.machine.spec import MachineSpec
 from harness.report.reproduce import command_line, left_out
 from harness.report.units import about, milliseconds, size
 
@@ -47,13 +48,19 @@ def _cells(verdict: Verdict) -> tuple[str | Text, ...]:
         message = verdict.ending.message
         known = ("-", "-", "-", f"only that it runs is known: {message}")
     return (
-        spec.map.name or "(given)" if spec.map else "(plain PC)",
+        _name(spec),
         size(spec.memory),
         spec.boot.value,
         Text(verdict.verdict, style=_STYLES[verdict.verdict]),
         milliseconds(verdict.seconds),
         *known,
     )
+
+
+def _name(spec: MachineSpec) -> str:
+    """Return the map's name and, where there are any, the words for the kernel."""
+    name = spec.map.name or "(given)" if spec.map else "(plain PC)"
+    return f"{name}, {spec.append}" if spec.append else name
 
 
 def lost_text(lost: dict[str, int]) -> str:

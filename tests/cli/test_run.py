@@ -76,6 +76,15 @@ def test_inspect_a_moment_before_hand_over(harness: Run) -> None:
     assert "handed over" not in answer.stdout
 
 
+def test_memblock_in_place_of_bootmem(harness: Run) -> None:
+    chosen = ("--memory", "17M", "--append", "early=memblock")
+    answer = harness("inspect", *chosen, "--moment", "early")
+    assert answer.returncode == 0, answer.stderr
+    assert "bitmap of bootmem: not in use" in answer.stdout
+    assert "0x01000000-0x01100000  68.0 KiB taken, 956.0 KiB free" in answer.stdout
+    assert "(plain PC), early=memblock" in harness("run", *chosen).stdout
+
+
 def test_inspect_cross_checked_with_qemu_and_the_cpu(harness: Run) -> None:
     answer = harness("inspect", "--memory", "64M", "--cross-check")
     assert answer.returncode == 0, answer.stdout + answer.stderr
