@@ -114,7 +114,7 @@ def _as_text(
 
 def _figures(inspection: Inspection) -> str:
     state, summary = inspection.state, inspection.summary
-    if not (state.frame_table or state.free_lists or state.bitmaps):
+    if not (state.frame_table or state.free_lists or state.bitmaps or state.bumps):
         return f"usable {about(summary.usable_bytes)}; nothing says which frames are free"
     return (
         f"usable {about(summary.usable_bytes)}, free {about(summary.free_bytes)}, "
@@ -126,5 +126,6 @@ def _figures(inspection: Inspection) -> str:
 def _verdict(inspection: Inspection, violations: tuple[Violation, ...]) -> str:
     if violations:
         return "\n".join(["violations:", *(f"  {violation_text(one)}" for one in violations)])
-    described = inspection.state.frame_table or inspection.state.free_lists
+    state = inspection.state
+    described = state.frame_table or state.free_lists or state.bitmaps or state.bumps
     return "no violations" if described else "no violations in what is described"
