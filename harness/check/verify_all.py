@@ -48,9 +48,12 @@ def _worker(specs: Sequence[MachineSpec], thorough: bool) -> Iterator[Connection
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, specs, thorough), daemon=True)
-    process.start()
-    theirs.close()
+    # Held back until the child has said that it does not heed it, and until we would end it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
+        process.start()
+        theirs.close()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         yield ours
     finally:
         ours.close()
@@ -95,6 +98,7 @@ def _answer(worker: Connection) -> Verdict:
 def _work(parent: Connection, specs: Sequence[MachineSpec], thorough: bool) -> None:
     # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     with Pool() as pool, contextlib.suppress(EOFError, ConnectionError):

@@ -7,12 +7,15 @@ import signal
 import sys
 from types import FrameType
 
+from harness.cli.interrupt import heed_interrupts
+
 INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 
 
 def main() -> None:
     """Run the command and exit with its code; Ctrl-C at any moment ends in one sentence."""
     _open_standard_streams()
+    heed_interrupts()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     try:

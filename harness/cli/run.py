@@ -12,6 +12,7 @@ from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.files import check_writable, write_atomically
+from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
@@ -78,7 +79,9 @@ def _verify(
             shown_progress("booting", len(machines), quiet) as progress,
             contextlib.closing(verify_all(machines, jobs, thorough)) as results,
         ):
+            raise_lost_interrupt()
             for index, verdict in results:
+                raise_lost_interrupt()
                 verdicts[index] = verdict
                 if verdict.verdict == "finding" and not quiet:
                     progress.say(finding_text(verdict))
