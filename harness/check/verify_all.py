@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 
 from harness.check.verdict import Verdict
 from harness.check.verify import verify
@@ -48,19 +49,27 @@ def _worker(specs: Sequence[MachineSpec], thorough: bool) -> Iterator[Connection
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, specs, thorough), daemon=True)
-    # Held back until the child has said that it does not heed it, and until we would end it.
+    # Ctrl-C waits until the child has said that it does not heed it, and until we would end it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process.start()
-        theirs.close()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        try:
+            process.start()
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         yield ours
     finally:
         ours.close()
-        process.terminate()
-        process.join(END_TIMEOUT)
-        process.kill()
-        process.join()
+        if process.pid is not None:
+            _end(process)
+
+
+def _end(process: BaseProcess) -> None:
+    """End a worker: with its machines if it listens, in any case after a while."""
+    process.terminate()
+    process.join(END_TIMEOUT)
+    process.kill()
+    process.join()
 
 
 def _share_out(workers: list[Connection], count: int) -> Generator[tuple[int, Verdict], None, None]:

@@ -41,6 +41,7 @@ def _open_standard_streams() -> None:
             os.fstat(number)
         except OSError:
             # The lowest free number is this one: those below it are open by now.
+            # It stays open to the end, so there is no ``with`` to put it into.
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
 
 

@@ -20,6 +20,7 @@ _FLOATS = {4: cs.Float32l, 8: cs.Float64l}
 _NUMPY_INTEGERS = (1, 2, 4, 8)
 
 
+# construct has no types for mypy, so its classes are Any.
 class Layout(cs.Construct):  # type: ignore[misc]
     """A struct or union whose members lie at given offsets, overlapping or not.
 

@@ -129,6 +129,7 @@ class TableReader:
         if not isinstance(values, dict):
             raise self.error(where, "must be a table")
         hints = typing.get_type_hints(schema)
+        # Schemas are dataclasses, which a type variable cannot say.
         fields = {_key(f): f for f in dataclasses.fields(schema) if f.metadata.get("toml", True)}  # type: ignore[arg-type]
         self._reject_unknown(values, fields, where)
         arguments = dict(extra)
@@ -162,6 +163,7 @@ class TableReader:
         if origin is Mapping:
             return self._mapping(arguments[1], value, where)
         if dataclasses.is_dataclass(hint):
+            # is_dataclass() takes instances as well; a hint is always a class.
             return self._table(hint, value, where, {})  # type: ignore[arg-type]
         return self._scalar(hint, value, where)
 

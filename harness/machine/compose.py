@@ -69,8 +69,8 @@ class _Composer:
         for address, module in zip(shape.module_addresses, self._spec.modules, strict=False):
             if address is not None:
                 self._placer.take(address, len(module.data))
-        fields = dict.fromkeys((name.name for name in INFORMATION.subcons), 0)
-        fields["syms"] = [0] * 4  # type: ignore[assignment]
+        fields: dict[str, object] = dict.fromkeys((name.name for name in INFORMATION.subcons), 0)
+        fields["syms"] = [0] * 4
         for more in self._fields(memory_map):
             fields.update(more)
         return self._put("boot information", INFORMATION.build(fields), shape.information_address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import pytest
 
@@ -215,8 +216,8 @@ def test_the_frame_table(lists: Lists) -> None:
     assert table.free[0], "owned, not a view"
 
 
-def np_true(flags: object) -> list[int]:
-    return [index for index, flag in enumerate(flags) if flag]  # type: ignore[call-overload]
+def np_true(flags: Iterable[object]) -> list[int]:
+    return [index for index, flag in enumerate(flags) if flag]
 
 
 NULL_TOML = """

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.image.elf import ImageError, find_multiboot_flags, load_kernel
+from harness.image.kernel_image import KernelImage
 from tests.image.compiler import compile_kernel
 
 # Offsets in the ELF32 header and in a program header (ELF specification 1.2, figures 1-3 and 2-1).
@@ -35,7 +36,7 @@ def _with(contents: bytes, offset: int, layout: str, value: int) -> bytes:
     return bytes(changed)
 
 
-def _load(tmp_path: Path, contents: bytes) -> object:
+def _load(tmp_path: Path, contents: bytes) -> KernelImage:
     path = tmp_path / "kernel.elf"
     path.write_bytes(contents)
     return load_kernel(path)
@@ -89,15 +90,15 @@ def test_the_entry_is_physical_however_it_was_linked(tmp_path: Path, virtual: in
 
 def test_an_entry_that_is_physical_already_stays(small_kernel: Path, tmp_path: Path) -> None:
     contents = _with(small_kernel.read_bytes(), E_ENTRY, "<I", 0x10000C)
-    assert _load(tmp_path, contents).entry == 0x10000C  # type: ignore[attr-defined]
+    assert _load(tmp_path, contents).entry == 0x10000C
 
 
 def test_without_a_build_id_the_contents_identify_a_kernel(
     small_kernel: Path, tmp_path: Path
 ) -> None:
     contents = small_kernel.read_bytes().replace(b"GNU\0", b"XYZ\0")
-    one = _load(tmp_path, contents).build_id  # type: ignore[attr-defined]
-    other = _load(tmp_path, contents + b"\0").build_id  # type: ignore[attr-defined]
+    one = _load(tmp_path, contents).build_id
+    other = _load(tmp_path, contents + b"\0").build_id
     assert len(one) == len(other) == 40
     assert one != other
 
