@@ -1,11 +1,19 @@
 /* The boot sequence of the memory manager. */
 #include "mm/mm.h"
 
+#include "lib/print.h"
 #include "mm/early/early.h"
 #include "mm/firmware_map.h"
-#include "mm/frames/buddy.h"
+#include "mm/frames/frames.h"
 #include "mm/paging/areas.h"
 #include "mm/paging/paging.h"
+
+static void choose_parts(void)
+{
+    early_choose();
+    frames_choose();
+    kprintf("mm: early=%s frames=%s\n", early_allocator->name, frame_allocator->name);
+}
 
 /*
  * Each step stands on the ones before it:
@@ -14,12 +22,12 @@
  */
 void mm_init(void)
 {
+    choose_parts();
     firmware_map_init();
     early_init();
-    mem_map_reserve();
+    frames_reserve();
     paging_reach_low_memory();
-    mem_map_init();
-    buddy_init();
+    frames_init();
     early_hand_over();
     paging_init();
     areas_init();

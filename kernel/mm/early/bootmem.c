@@ -7,7 +7,7 @@
 #include "lib/string.h"
 #include "mm/early/boot_ranges.h"
 #include "mm/firmware_map.h"
-#include "mm/frames/buddy.h"
+#include "mm/frames/frames.h"
 #include "mm/layout.h"
 
 #define WORD_BITS 32
@@ -199,25 +199,30 @@ void bootmem_free_page(void *address)
 /* Only now may the bitmap's own frames go: nobody reads it any more. */
 static void free_bitmap(void)
 {
-    struct page *first = pfn_to_page(bitmap_frame());
     struct frame_run run = {0};
-    for (uint32_t i = 0; i < bitmap_pages(); i++)
-        __free_page(&first[i], &run);
-    free_frame_run(&run);
+    frame_run_add(&run, bitmap_frame(), bitmap_pages());
+    frame_run_end(&run);
 }
 
-/* Bits behind the last frame are 1, so that whole words can be read. */
+static void add_clear_bits(struct frame_run *run, uint32_t word, pfn_t first)
+{
+    for (unsigned bit = 0; bit < WORD_BITS; bit++) {
+        if (!(word & 1u << bit))
+            frame_run_add(run, first + bit, 1);
+    }
+}
+
+/* Bits behind the last frame are 1, so that whole words can be read: most are all 0 or all 1. */
 static void free_clear_bits(void)
 {
     struct frame_run run = {0};
-    for (uint32_t word = 0; word < bitmap_words(); word++) {
-        struct page *page = &mem_map[word * WORD_BITS];
-        for (uint32_t clear = ~instance.bitmap[word]; clear; clear >>= 1, page++) {
-            if (clear & 1)
-                __free_page(page, &run);
-        }
+    for (uint32_t i = 0; i < bitmap_words(); i++) {
+        if (instance.bitmap[i] == 0)
+            frame_run_add(&run, i * WORD_BITS, WORD_BITS);
+        else
+            add_clear_bits(&run, instance.bitmap[i], i * WORD_BITS);
     }
-    free_frame_run(&run);
+    frame_run_end(&run);
 }
 
 /* Every clear bit's frame, then the bitmap's own. */

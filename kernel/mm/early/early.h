@@ -16,10 +16,12 @@ struct early_allocator {
     void (*hand_over)(void); /* gives each free frame, ascending, to the frame allocator */
 };
 
-/* The one in charge, chosen by early_init for good. */
+/* The one in charge, chosen by early_choose for good. */
 extern const struct early_allocator *early_allocator;
 
-/* Choose by early=NAME, bootmem without it, and let it look at memory. */
+/* Choose by early=NAME or the preset; bootmem without either. */
+void early_choose(void);
+/* Let it look at memory. */
 void early_init(void);
 void *early_alloc_page(void);
 void *early_alloc_contiguous(size_t pages);

@@ -5,7 +5,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/early/boot_ranges.h"
-#include "mm/frames/buddy.h"
+#include "mm/frames/frames.h"
 #include "mm/layout.h"
 
 #define ROUND_UP(address, align)   (((address) + (align) - 1) & ~((uint64_t)(align) - 1))
@@ -148,11 +148,10 @@ static void memblock_hand_over(void)
     alive();
     for (uint32_t i = 0; i < instance.count; i++) {
         const struct memblock_region *region = &instance.regions[i];
-        pfn_t end = region->end / PAGE_SIZE;
-        for (pfn_t frame = ROUND_UP(region->cursor, PAGE_SIZE) / PAGE_SIZE; frame < end; frame++)
-            __free_page(&mem_map[frame], &run);
+        pfn_t first = ROUND_UP(region->cursor, PAGE_SIZE) / PAGE_SIZE;
+        frame_run_add(&run, first, region->end / PAGE_SIZE - first);
     }
-    free_frame_run(&run);
+    frame_run_end(&run);
     memblock = NULL;
 }
 

@@ -6,8 +6,9 @@
 
 struct zone zones[ZONE_COUNT];
 
-void buddy_init(void)
+static void buddy_init(void)
 {
+    mem_map_init();
     for (unsigned id = 0; id < ZONE_COUNT; id++) {
         zones[id] = (struct zone){0};
         for (unsigned order = 0; order <= MAX_ORDER; order++)
@@ -83,17 +84,9 @@ static struct page *take_block(struct zone *zone, unsigned order)
     return page;
 }
 
-/* The zone to try first; lower ones follow. The narrowest wish counts. */
-static enum zone_id highest_zone(uint32_t flags)
-{
-    if (flags & FRAME_DMA)
-        return ZONE_DMA;
-    return flags & FRAME_HIGH && !(flags & FRAME_NORMAL) ? ZONE_HIGH : ZONE_NORMAL;
-}
-
 struct page *__alloc_pages_core(uint32_t flags, unsigned order)
 {
-    enum zone_id highest = highest_zone(flags);
+    enum zone_id highest = zone_highest(flags);
     if (order <= MAX_ORDER) {
         for (int id = highest; id >= ZONE_DMA; id--) {
             struct page *page = take_block(&zones[id], order);
@@ -151,14 +144,92 @@ _Static_assert(DMA_LIMIT % (PAGE_SIZE << MAX_ORDER) == 0, "a block may cross the
 _Static_assert(DIRECT_MAP_SIZE % (PAGE_SIZE << MAX_ORDER) == 0,
                "a block may cross the end of the direct map");
 
-void free_frame_run(struct frame_run *run)
+/*
+ * Blocks as large as the run allows at once: the ones, in the order on the lists, that merging
+ * after every frame gives, but no block is put on a list only to be taken off again when its buddy
+ * comes. With that, a frame would cost 145 instructions more.
+ */
+static void push_run(pfn_t frame, pfn_t end)
 {
-    ASSERT(run->end <= mem_map + mem_map_frames);
-    while (run->start < run->end) {
-        struct page *page = run->start;
-        unsigned order = largest_order(page_to_pfn(page), run->end - page);
+    while (frame < end) {
+        struct page *page = &mem_map[frame];
+        unsigned order = largest_order(frame, end - frame);
         zones[page->zone].managed_frames += 1u << order;
         merge_and_push(page, order);
-        run->start += 1u << order;
+        frame += 1u << order;
     }
 }
+
+static void buddy_receive(pfn_t first, pfn_t count)
+{
+    ASSERT(first < mem_map_frames && count <= mem_map_frames - first);
+    for (struct page *page = &mem_map[first]; page < &mem_map[first + count]; page++) {
+        ASSERT(page->flags == PAGE_RESERVED && page->count == 1);
+        page->count = 0;
+        page->flags = 0;
+    }
+    push_run(first, first + count);
+}
+
+unsigned pages_to_order(size_t pages)
+{
+    unsigned order = 0;
+    while (order <= MAX_ORDER && (size_t)1 << order < pages)
+        order++;
+    return order;
+}
+
+static phys_t buddy_alloc(uint32_t flags, size_t pages)
+{
+    struct page *page = pages ? __alloc_pages_core(flags, pages_to_order(pages)) : NULL;
+    return page ? PFN_TO_PHYS(page_to_pfn(page)) : 0;
+}
+
+static void buddy_free(phys_t address, size_t pages)
+{
+    struct page *page = pfn_to_page(PHYS_TO_PFN(address));
+    if (address % PAGE_SIZE)
+        panic("buddy: 0x%08x freed, which is no frame's address", address);
+    if (!page)
+        panic("buddy: frame 0x%x freed, which is beyond the frame table", PHYS_TO_PFN(address));
+    if (pages == 0)
+        panic("buddy: frame 0x%x freed as a block of no frames", PHYS_TO_PFN(address));
+    __free_pages_core(page, pages_to_order(pages));
+}
+
+static size_t buddy_granted(size_t pages)
+{
+    return pages ? (size_t)1 << pages_to_order(pages) : 0;
+}
+
+static void buddy_mark(phys_t address, size_t granted, enum page_flag use)
+{
+    struct page *first = pfn_to_page(PHYS_TO_PFN(address));
+    for (size_t i = 0; i < granted; i++)
+        first[i].flags |= use;
+}
+
+static void buddy_count(struct frame_counts *counts)
+{
+    *counts = (struct frame_counts){0};
+    for (unsigned id = 0; id < ZONE_COUNT; id++) {
+        counts->managed += zones[id].managed_frames;
+        counts->free += zones[id].free_frames;
+        for (unsigned order = 0; order <= MAX_ORDER; order++) {
+            if (zones[id].free_blocks[order] && counts->largest < 1u << order)
+                counts->largest = 1u << order;
+        }
+    }
+}
+
+const struct frame_allocator buddy_allocator = {
+    .name = "buddy",
+    .reserve = mem_map_reserve,
+    .init = buddy_init,
+    .receive = buddy_receive,
+    .alloc = buddy_alloc,
+    .free = buddy_free,
+    .granted = buddy_granted,
+    .mark = buddy_mark,
+    .count = buddy_count,
+};

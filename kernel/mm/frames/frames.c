@@ -1,16 +1,41 @@
-/* The frame interface: the buddy allocator in physical addresses and numbers of frames. */
-#include "boot/window.h"
-#include "lib/panic.h"
-#include "lib/string.h"
-#include "mm/frames/buddy.h"
-#include "mm/layout.h"
+/* Which frame allocator is in charge, and the way to it. */
+#include "mm/frames/frames.h"
 
-unsigned pages_to_order(size_t pages)
+#include "boot/window.h"
+#include "lib/string.h"
+#include "mm/choice.h"
+#include "mm/frames/buddy.h"
+#include "mm/frames/held.h"
+
+/* The first one is the default. */
+static const struct frame_allocator *const allocators[] = {&buddy_allocator};
+
+const struct frame_allocator *frame_allocator;
+
+void frames_choose(void)
 {
-    unsigned order = 0;
-    while (order <= MAX_ORDER && (size_t)1 << order < pages)
-        order++;
-    return order;
+    frame_allocator = mm_choose("frames", "frame allocator", allocators, ARRAY_SIZE(allocators));
+}
+
+void frames_reserve(void)
+{
+    frame_allocator->reserve();
+    if (!frame_allocator->mark)
+        held_reserve();
+}
+
+void frames_init(void)
+{
+    frame_allocator->init();
+    if (!frame_allocator->mark)
+        held_init();
+}
+
+void frame_run_end(struct frame_run *run)
+{
+    if (run->start < run->end)
+        frame_allocator->receive(run->start, run->end - run->start);
+    run->start = run->end;
 }
 
 static void zero_frame(phys_t address)
@@ -23,13 +48,9 @@ static void zero_frame(phys_t address)
 
 phys_t get_free_pages(uint32_t flags, size_t pages)
 {
-    unsigned order = pages_to_order(pages);
-    struct page *page = pages ? __alloc_pages_core(flags, order) : NULL;
-    if (!page)
-        return 0;
-    phys_t address = PFN_TO_PHYS(page_to_pfn(page));
-    if (flags & FRAME_ZERO) {
-        for (uint32_t i = 0; i < 1u << order; i++)
+    phys_t address = frame_allocator->alloc(flags, pages);
+    if (flags & FRAME_ZERO && address) {
+        for (size_t i = 0; i < pages; i++)
             zero_frame(address + i * PAGE_SIZE);
     }
     return address;
@@ -40,16 +61,25 @@ phys_t get_free_page(uint32_t flags)
     return get_free_pages(flags, 1);
 }
 
+size_t frames_granted(size_t pages)
+{
+    return frame_allocator->granted ? frame_allocator->granted(pages) : pages;
+}
+
+void frames_mark(phys_t address, size_t pages, enum page_flag use)
+{
+    size_t granted = frames_granted(pages);
+    if (frame_allocator->mark)
+        frame_allocator->mark(address, granted, use);
+    else if (use == PAGE_HELD)
+        held_set(PHYS_TO_PFN(address), granted);
+}
+
 void free_pages(phys_t address, size_t pages)
 {
-    struct page *page = pfn_to_page(PHYS_TO_PFN(address));
-    if (address % PAGE_SIZE)
-        panic("buddy: 0x%08x freed, which is no frame's address", address);
-    if (!page)
-        panic("buddy: frame 0x%x freed, which is beyond the frame table", PHYS_TO_PFN(address));
-    if (pages == 0)
-        panic("buddy: frame 0x%x freed as a block of no frames", PHYS_TO_PFN(address));
-    __free_pages_core(page, pages_to_order(pages));
+    frame_allocator->free(address, pages);
+    if (!frame_allocator->mark)
+        held_clear(PHYS_TO_PFN(address), frames_granted(pages));
 }
 
 void free_page(phys_t address)

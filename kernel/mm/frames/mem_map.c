@@ -8,13 +8,6 @@
 struct page *mem_map;
 pfn_t mem_map_frames;
 
-/* The first frame behind each zone; the next one begins there. */
-static const pfn_t zone_ends[ZONE_COUNT] = {
-    [ZONE_DMA] = PHYS_TO_PFN(DMA_LIMIT),
-    [ZONE_NORMAL] = PHYS_TO_PFN(DIRECT_MAP_SIZE),
-    [ZONE_HIGH] = PHYS_TO_PFN(ADDRESS_LIMIT),
-};
-
 /* At most 16 MiB: 2^20 frames of 16 bytes. Holes have descriptors too, reserved for ever. */
 void mem_map_reserve(void)
 {
@@ -37,14 +30,8 @@ void mem_map_init(void)
 {
     pfn_t start = 0;
     for (enum zone_id zone = ZONE_DMA; zone < ZONE_COUNT; zone++) {
-        pfn_t end = zone_ends[zone] < mem_map_frames ? zone_ends[zone] : mem_map_frames;
+        pfn_t end = zone_end(zone) < mem_map_frames ? zone_end(zone) : mem_map_frames;
         reserve_frames(start, end, zone);
         start = end;
     }
-}
-
-void pages_mark(struct page *first, uint32_t frames, enum page_flag use)
-{
-    for (uint32_t i = 0; i < frames; i++)
-        first[i].flags |= use;
 }

@@ -2,24 +2,7 @@
 #define MM_FRAMES_PAGE_H
 
 #include "lib/list.h"
-#include "lib/types.h"
-
-/* What the kernel knows of a frame. An enum, so that debuggers and decoders see the names. */
-enum page_flag {
-    PAGE_RESERVED = 1 << 0, /* never the allocator's: not RAM, image, boot information, metadata */
-    PAGE_FREE = 1 << 1,     /* first frame of a free block, on the free list of its order */
-    PAGE_TABLE = 1 << 2,    /* a page directory or table */
-    PAGE_HEAP = 1 << 3,     /* behind a kmalloc block */
-    PAGE_METADATA = 1 << 4, /* the memory manager's own records */
-    PAGE_HELD = 1 << 5,     /* given to a caller of the frame interface */
-};
-
-enum zone_id {
-    ZONE_DMA,    /* below 16 MiB */
-    ZONE_NORMAL, /* the rest of the direct map */
-    ZONE_HIGH,   /* beyond it: managed, mapped only on demand */
-    ZONE_COUNT,
-};
+#include "mm/frames/frames.h"
 
 /* The order of a frame at which no block begins: inside one, or never the allocator's. */
 enum { ORDER_NONE = 0xFF };
@@ -53,8 +36,5 @@ static inline struct page *pfn_to_page(pfn_t pfn)
 {
     return pfn < mem_map_frames ? &mem_map[pfn] : NULL;
 }
-
-/* Note on each of `frames` allocated frames what they are used for. */
-void pages_mark(struct page *first, uint32_t frames, enum page_flag use);
 
 #endif

@@ -5,7 +5,7 @@
 #include "mm/heap/kmalloc.h"
 
 #include "lib/panic.h"
-#include "mm/frames/buddy.h"
+#include "mm/frames/frames.h"
 #include "mm/layout.h"
 #include "mm/paging/areas.h"
 #include "mm/paging/paging.h"
@@ -24,7 +24,7 @@ static bool back_page(uintptr_t virtual)
     phys_t frame = get_free_page(FRAME_HIGH);
     if (!frame)
         return false;
-    pages_mark(pfn_to_page(PHYS_TO_PFN(frame)), 1, PAGE_HEAP);
+    frames_mark(frame, 1, PAGE_HEAP);
     if (paging_map(virtual, frame, PTE_WRITABLE) == PAGING_OK)
         return true;
     free_page(frame);

@@ -2,7 +2,7 @@
 #include "mm/paging/areas.h"
 
 #include "lib/panic.h"
-#include "mm/frames/buddy.h"
+#include "mm/frames/frames.h"
 #include "mm/layout.h"
 
 struct list_head areas;
@@ -17,7 +17,7 @@ static bool more_records(void)
     phys_t frame = get_free_page(FRAME_NORMAL | FRAME_ZERO);
     if (!frame)
         return false;
-    pages_mark(pfn_to_page(PHYS_TO_PFN(frame)), 1, PAGE_METADATA);
+    frames_mark(frame, 1, PAGE_METADATA);
     struct area_page *page = PHYS_TO_VIRT(frame);
     page->next = area_pages;
     area_pages = page;

@@ -11,7 +11,7 @@
 #include "lib/panic.h"
 #include "mm/early/early.h"
 #include "mm/firmware_map.h"
-#include "mm/frames/buddy.h"
+#include "mm/frames/frames.h"
 #include "mm/layout.h"
 #include "mm/paging/paging.h"
 #include "mm/paging/tables.h"
@@ -58,8 +58,8 @@ void boot_map_free_tables(void)
     for (phys_t chunk = BOOT_MAP_SIZE; chunk < DIRECT_MAP_SIZE; chunk += LARGE_PAGE_SIZE) {
         uint32_t *entry = &boot_page_directory[DIRECTORY_INDEX(KERNEL_BASE + chunk)];
         if (*entry && !(*entry & PTE_LARGE))
-            __free_page(pfn_to_page(PHYS_TO_PFN(*entry)), &run);
+            frame_run_add(&run, PHYS_TO_PFN(*entry), 1);
         *entry = 0;
     }
-    free_frame_run(&run);
+    frame_run_end(&run);
 }

@@ -1,14 +1,14 @@
 /* Frames that are page tables. */
 #include "mm/paging/tables.h"
 
-#include "mm/frames/buddy.h"
+#include "mm/frames/frames.h"
 #include "mm/layout.h"
 
 phys_t table_alloc(void)
 {
     phys_t table = get_free_page(FRAME_NORMAL | FRAME_ZERO);
     if (table)
-        pages_mark(pfn_to_page(PHYS_TO_PFN(table)), 1, PAGE_TABLE);
+        frames_mark(table, 1, PAGE_TABLE);
     return table;
 }
 
