@@ -106,8 +106,8 @@ def _schema_keys() -> set[str]:
     return {field.name for table in tables for field in dataclasses.fields(table)}
 
 
-FIELD_TERMS = {"entry"}
-"""Words that the harness uses in their general sense: that of a page table, of an ELF."""
+FIELD_TERMS = {"entry", "heap", "free"}
+"""Words that the harness uses in their general sense, such as an entry of a page table."""
 
 
 def _names_in(tree: ast.AST, known: set[str]) -> list[str]:

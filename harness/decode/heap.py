@@ -21,9 +21,14 @@ MAX_AREAS = 1 << 18
 """A page each would fill 1 GiB, the kernel's part of most 32-bit address spaces."""
 
 
-def decode_heap(context: Context, description: Description) -> Heap:
-    """Follow the circular list of areas; read the header at the start of each used one."""
+def decode_heap(context: Context, description: Description) -> Heap | None:
+    """Follow the circular list of areas; read the header at the start of each used one.
+
+    Return None where the heap is not in use.
+    """
     evaluate = context.evaluate
+    if not context.holds(description.chosen, otherwise=True):
+        return None
     area_type = context.kernel.types.lookup(description.area)
     link = area_type.stripped.member(description.link)
     chain = _links(context, description, link.type)

@@ -249,6 +249,8 @@ class Heap:
     bytes: str | None = None
     owner: str | None = None
     """The frame table's name for this heap's frames."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
 
 
 @dataclass(frozen=True)

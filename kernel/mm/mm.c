@@ -5,6 +5,7 @@
 #include "mm/early/early.h"
 #include "mm/firmware_map.h"
 #include "mm/frames/frames.h"
+#include "mm/heap/heap.h"
 #include "mm/paging/areas.h"
 #include "mm/paging/paging.h"
 
@@ -12,7 +13,9 @@ static void choose_parts(void)
 {
     early_choose();
     frames_choose();
-    kprintf("mm: early=%s frames=%s\n", early_allocator->name, frame_allocator->name);
+    heap_choose();
+    kprintf("mm: early=%s frames=%s heap=%s\n", early_allocator->name, frame_allocator->name,
+            heap->name);
 }
 
 /*
@@ -31,4 +34,5 @@ void mm_init(void)
     early_hand_over();
     paging_init();
     areas_init();
+    heap_init();
 }

@@ -116,4 +116,4 @@ def test_a_long_life_leaves_nothing_behind(
         life.die()
         session.assert_sound()
         assert session.zone() == before
-        assert session.ok("heap").text.startswith("blocks=0 bytes=0 frames=0")
+        assert session.ok("heap").text.startswith("heap=kmalloc blocks=0 bytes=0 frames=0")

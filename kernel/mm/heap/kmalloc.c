@@ -105,18 +105,25 @@ static void release_block(struct block_header *header, struct area *area)
     area_free(area);
 }
 
+/* Whether a block may be freed; *area is its area then. */
+static enum kfree_result find_block(const void *address, struct area **area)
+{
+    *area = block_area(address);
+    if (!*area)
+        return KFREE_NOT_A_BLOCK;
+    const struct block_header *header = (const struct block_header *)(*area)->start;
+    return header_intact(header, *area) ? KFREE_OK : KFREE_BAD_MAGIC;
+}
+
 enum kfree_result kfree_checked(void *address)
 {
     if (!address)
         return KFREE_OK;
-    struct area *area = block_area(address);
-    if (!area)
-        return KFREE_NOT_A_BLOCK;
-    struct block_header *header = (struct block_header *)area->start;
-    if (!header_intact(header, area))
-        return KFREE_BAD_MAGIC;
-    release_block(header, area);
-    return KFREE_OK;
+    struct area *area;
+    enum kfree_result result = find_block(address, &area);
+    if (result == KFREE_OK)
+        release_block((struct block_header *)area->start, area);
+    return result;
 }
 
 void kfree(void *address)
@@ -132,3 +139,30 @@ void kfree(void *address)
               (unsigned)(uintptr_t)address, header->magic, (unsigned)header->size);
     }
 }
+
+static const char *kmalloc_check(const void *address)
+{
+    struct area *area;
+    switch (address ? find_block(address, &area) : KFREE_OK) {
+    case KFREE_NOT_A_BLOCK:
+        return "not the start of a live block";
+    case KFREE_BAD_MAGIC:
+        return "its header is overwritten";
+    default:
+        return NULL;
+    }
+}
+
+static void kmalloc_count(struct heap_counts *counts)
+{
+    *counts = (struct heap_counts){.blocks = kmalloc_statistics.blocks,
+                                   .bytes = kmalloc_statistics.bytes,
+                                   .frames = kmalloc_statistics.frames,
+                                   .failures = kmalloc_statistics.failures};
+}
+
+const struct heap kmalloc_heap = {.name = "kmalloc",
+                                  .alloc = kmalloc,
+                                  .free = kfree,
+                                  .check = kmalloc_check,
+                                  .count = kmalloc_count};

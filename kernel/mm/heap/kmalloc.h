@@ -2,6 +2,7 @@
 #define MM_HEAP_KMALLOC_H
 
 #include "lib/types.h"
+#include "mm/heap/heap.h"
 
 /* In front of each block, at the start of its area. */
 struct block_header {
@@ -31,5 +32,7 @@ enum kfree_result { KFREE_OK, KFREE_NOT_A_BLOCK, KFREE_BAD_MAGIC };
 void kfree(void *address);
 /* The same without panicking, for those who can tell a person. */
 enum kfree_result kfree_checked(void *address);
+
+extern const struct heap kmalloc_heap;
 
 #endif
