@@ -4,11 +4,14 @@
 #include "boot/window.h"
 #include "lib/string.h"
 #include "mm/choice.h"
+#include "mm/frames/bitmap.h"
 #include "mm/frames/buddy.h"
 #include "mm/frames/held.h"
+#include "mm/frames/pmm.h"
 
 /* The first one is the default. */
-static const struct frame_allocator *const allocators[] = {&buddy_allocator};
+static const struct frame_allocator *const allocators[] = {&buddy_allocator, &pmm_allocator,
+                                                           &bitmap_allocator};
 
 const struct frame_allocator *frame_allocator;
 
