@@ -17,7 +17,19 @@ from harness.image.kernel_image import KernelImage
 
 HARNESS = Path(description.__file__).resolve().parents[1]
 ORDER = (
-    *("maps", "image", "ram", "machine", "decode", "check", "report", "debug", "fuzz", "mutate"),
+    *(
+        "maps",
+        "image",
+        "ram",
+        "machine",
+        "decode",
+        "check",
+        "workload",
+        "report",
+        "debug",
+        "fuzz",
+        "mutate",
+    ),
     *("bench", "pytest_plugin", "cli"),
 )
 """Ground floor first: a package imports only from those before it."""

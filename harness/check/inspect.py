@@ -13,6 +13,7 @@ from harness.check.violation import Violation
 from harness.decode.decode import decode
 from harness.decode.state import ControlRegisters, MemoryState
 from harness.machine.guest import Guest
+from harness.machine.multiboot import Placement, module_called
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,15 @@ def inspect_guest(guest: Guest, moment: str = READY) -> Inspection:
     model = model_of(guest)
     state = decode(guest.ram, control_registers(guest), guest.spec.kernel, moment)
     found, summary = examine(model, state)
-    contents = check_contents(guest.spec.kernel, guest.ram, guest.placements)
+    contents = check_contents(guest.spec.kernel, guest.ram, _kept(guest))
     return Inspection(model, state, causes_first((*contents, *found)), summary)
+
+
+def _kept(guest: Guest) -> list[Placement]:
+    """Return what the kernel must keep as the boot loader left it: all but a tape."""
+    described = guest.spec.kernel.description.tape
+    tape = module_called(guest.placements, described.module) if described else None
+    return [placement for placement in guest.placements if placement is not tape]
 
 
 def control_registers(guest: Guest) -> ControlRegisters:

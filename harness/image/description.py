@@ -271,6 +271,26 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class Tape:
+    """A boot module full of operations that the kernel carries out at one command.
+
+    The members of its structures have fixed names: those that ``kernel/tape/tape.h`` gives them.
+    """
+
+    module: str
+    """The last word of the module's string."""
+    run: str
+    """The monitor's command, with ``{count}``."""
+    header: str
+    """C type at the module's start, and those of the elements of its three arrays:"""
+    operation: str
+    result: str
+    slot: str
+    names: str
+    """How the kernel's enumerators are called, with ``{name}``: a kind, a flag, MAGIC or WRONG."""
+
+
+@dataclass(frozen=True)
 class Description:
     """All that a ``harness.toml`` says."""
 
@@ -290,6 +310,7 @@ class Description:
     bumps: tuple[Bump, ...] = ()
     heaps: tuple[Heap, ...] = ()
     metadata: tuple[Metadata, ...] = ()
+    tape: Tape | None = None
     path: Path | None = field(default=None, metadata={"toml": False})
     """Where it was read from."""
 

@@ -6,7 +6,7 @@ otherwise; all addresses are physical.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from construct import Int32ul, Int64ul, Padding, Struct
@@ -102,6 +102,17 @@ def read_information(ram: Ram, address: int) -> BootInformation:
         memory_map=MemoryMap(entries, name="boot information"),
         placements=tuple(_filled(ram, placement) for placement in placements if placement.length),
     )
+
+
+def module_called(placements: Iterable[Placement], word: str) -> Placement | None:
+    """Return the first module whose string ends with ``word``; loaders may put more in front."""
+    by_name = {placement.name: placement for placement in placements}
+    for name, placement in by_name.items():
+        text = by_name.get(f"{name}'s string")
+        words = text.data.rstrip(b"\0").split(b" ") if text is not None else []
+        if words and words[-1] == word.encode():
+            return placement
+    return None
 
 
 def _filled(ram: Ram, placement: Placement) -> Placement:

@@ -6,6 +6,7 @@
 #include "boot/window.h"
 #include "lib/panic.h"
 #include "lib/print.h"
+#include "lib/string.h"
 
 /*
  * Bounds on what a loader may claim. Ranges that cannot be listed could not be kept from the
@@ -177,4 +178,36 @@ void multiboot_for_each_range(void (*visit)(const struct boot_range *, void *), 
 {
     for (unsigned i = 0; i < range_count; i++)
         visit(&ranges[i], context);
+}
+
+/* The terminator is compared as well: a string that was cut ends with no word. */
+static bool ends_with_word(phys_t string, const char *word)
+{
+    char end[32];
+    size_t size = strlen(word) + 1;
+    uint32_t length = string != 0 ? string_length("module string", string) : 0;
+    char before = ' ';
+
+    ASSERT(size <= sizeof(end));
+    if (length < size)
+        return false;
+    if (length > size)
+        physical_read(string + length - size - 1, &before, 1);
+    physical_read(string + length - size, end, size);
+    return before == ' ' && memcmp(end, word, size) == 0;
+}
+
+bool multiboot_find_module(const char *word, struct boot_range *found)
+{
+    uint32_t count = multiboot_has(MULTIBOOT_MODULES) ? information.modules_count : 0;
+    struct multiboot_module module;
+
+    for (uint32_t i = 0; i < count; i++) {
+        physical_read(information.modules + i * sizeof(module), &module, sizeof(module));
+        if (module.end >= module.start && ends_with_word(module.string, word)) {
+            *found = (struct boot_range){"module", module.start, module.end - module.start};
+            return true;
+        }
+    }
+    return false;
 }

@@ -45,5 +45,7 @@ void multiboot_for_each_entry(void (*visit)(const struct firmware_entry *entry, 
 /* Call visit for each range that holds boot information (the MBI, map, strings, modules, …). */
 void multiboot_for_each_range(void (*visit)(const struct boot_range *range, void *context),
                               void *context);
+/* The first module whose string ends with `word` (loaders may put the file's name in front). */
+bool multiboot_find_module(const char *word, struct boot_range *module);
 
 #endif

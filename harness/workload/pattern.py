@@ -1,0 +1,20 @@
+"""What a tape's blocks hold: the pattern of a slot, as ``kernel/tape/pattern.h`` defines it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+SLOT_STEP = 0x9E3779B1
+WORD_STEP = 0x85EBCA6B
+_MASK = 0xFFFFFFFF
+
+
+def pattern(slot: int, length: int) -> npt.NDArray[np.uint8]:
+    """Return the first ``length`` bytes of slot ``slot``'s pattern.
+
+    Word i is ``(slot + 1) * 0x9E3779B1 + i * 0x85EBCA6B`` modulo 2^32, little-endian.
+    """
+    words = np.arange(-(-length // 4), dtype=np.uint64) * np.uint64(WORD_STEP)
+    words += np.uint64((slot + 1) * SLOT_STEP & _MASK)
+    return (words & np.uint64(_MASK)).astype("<u4").view(np.uint8)[:length]
