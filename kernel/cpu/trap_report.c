@@ -8,6 +8,7 @@
 #include "lib/panic_steps.h"
 #include "lib/print.h"
 #include "mm/layout.h"
+#include "mm/paging/user_fault.h"
 
 static const char *const names[VECTOR_EXCEPTIONS] = {
     [0] = "divide error",
@@ -42,8 +43,9 @@ static void print_page_fault(uint32_t error)
     const char *reason = error & FAULT_RESERVED  ? "reserved bit set"
                          : error & FAULT_PRESENT ? "protection"
                                                  : "not present";
+    const struct user_refusal *refusal = user_fault_refusal();
 
-    kprintf(" at 0x%08x (%s, %s%s)", cr2_read(), access, reason,
+    kprintf(" at 0x%08x (%s, %s%s)", cr2_read(), access, refusal ? refusal->sentence : reason,
             error & FAULT_USER ? ", user" : "");
 }
 

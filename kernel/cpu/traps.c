@@ -3,10 +3,12 @@
 
 #include "cpu/descriptors.h"
 #include "cpu/pic.h"
+#include "cpu/registers.h"
 #include "cpu/touch.h"
 #include "cpu/trap_frame.h"
 #include "cpu/trap_report.h"
 #include "cpu/vectors.h"
+#include "mm/paging/user_fault.h"
 
 /* Intel SDM volume 3, section 6.11 "IDT Descriptors". */
 #define GATE_INTERRUPT 0x8E00u /* present, 32-bit interrupt gate */
@@ -88,6 +90,12 @@ static uint32_t stack_pointer(const struct trap_frame *frame)
     return (uintptr_t)(frame + 1);
 }
 
+/* A page of user space that comes into being when it is touched is no trap to anybody. */
+static bool page_appears(const struct trap_frame *frame)
+{
+    return frame->vector == VECTOR_PAGE_FAULT && user_fault(cr2_read(), frame->error);
+}
+
 void trap_handle(struct trap_frame *frame);
 
 /* Called by trap_stubs.S. */
@@ -100,6 +108,6 @@ void trap_handle(struct trap_frame *frame)
     if (frame->vector == VECTOR_IRQ + IRQ_SPURIOUS_FIRST ||
         frame->vector == VECTOR_IRQ + IRQ_SPURIOUS_SECOND)
         return;
-    if (!touch_take(frame))
+    if (!page_appears(frame) && !touch_take(frame))
         trap_panic(frame, stack_pointer(frame));
 }

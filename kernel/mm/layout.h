@@ -19,6 +19,8 @@
 #define PAGE_SIZE       4096u
 #define LARGE_PAGE_SIZE 0x400000u
 #define KERNEL_BASE     0xC0000000u
+#define USER_START      0x1000u /* the first byte of user space */
+#define USER_END        KERNEL_BASE
 #define DIRECT_MAP_SIZE 0x38000000u /* 896 MiB */
 #define AREAS_START     0xF8400000u
 #define AREAS_END       0xFF800000u

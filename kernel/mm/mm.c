@@ -8,6 +8,7 @@
 #include "mm/heap/heap.h"
 #include "mm/paging/areas.h"
 #include "mm/paging/paging.h"
+#include "mm/paging/space.h"
 
 static void choose_parts(void)
 {
@@ -33,6 +34,7 @@ void mm_init(void)
     frames_init();
     early_hand_over();
     paging_init();
+    spaces_init();
     areas_init();
     heap_init();
 }

@@ -4,7 +4,8 @@
 #include "lib/types.h"
 #include "mm/paging/entry.h"
 
-/* The permanent page directory: its frame, and its direct-map address. */
+/* The directory of the address space that the kernel boots into: its frame, and its direct-map
+ * address. */
 extern phys_t page_directory_physical;
 extern uint32_t *page_directory;
 
@@ -22,15 +23,12 @@ enum paging_result {
 };
 
 /*
- * One 4 KiB page each, page-aligned addresses, in user space or the kernel's areas; page 0 and what
- * the direct map owns is PAGING_RANGE. Flags are PTE_WRITABLE, PTE_USER (not in the areas) and
- * PTE_GLOBAL, which the areas have in any case. A page table is made on demand and given back when
- * its last page goes.
+ * One 4 KiB page each of the current address space; see vmm.h. Page-aligned addresses, in user
+ * space or the kernel's areas; page 0 and what the direct map owns is PAGING_RANGE.
  */
 enum paging_result paging_map(uintptr_t virtual, phys_t physical, uint32_t flags);
 enum paging_result paging_unmap(uintptr_t virtual, phys_t *physical);
 enum paging_result paging_protect(uintptr_t virtual, uint32_t flags);
-/* Any address; follows 4 MiB pages too. flags are those of the entry that maps the page. */
 bool paging_translate(uintptr_t virtual, phys_t *physical, uint32_t *flags);
 
 #endif

@@ -20,7 +20,7 @@ void tlb_init(void)
 }
 
 /* Loading CR3 spares global pages; changing CR4.PGE does not (Intel SDM volume 3, 4.10.4.1). */
-static void forget_everything(void)
+void tlb_forget_everything(void)
 {
     uint32_t cr4 = cpu_has(CPU_PGE) ? cr4_read() : 0;
     if (cr4 & CR4_PGE) {
@@ -34,7 +34,7 @@ static void forget_everything(void)
 void tlb_forget(uintptr_t virtual)
 {
     if (flush_all)
-        forget_everything();
+        tlb_forget_everything();
     else
         invlpg(virtual);
 }

@@ -9,5 +9,7 @@
  */
 void tlb_init(void);
 void tlb_forget(uintptr_t virtual);
+/* All of them, those of global pages too. */
+void tlb_forget_everything(void);
 
 #endif

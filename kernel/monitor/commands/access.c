@@ -1,7 +1,9 @@
 /* Reach memory by virtual address; a fault is an answer here, never a panic. */
 #include "cpu/touch.h"
+#include "cpu/vectors.h"
 #include "lib/string.h"
 #include "mm/layout.h"
+#include "mm/paging/user_fault.h"
 #include "monitor/arguments.h"
 #include "monitor/command.h"
 
@@ -40,6 +42,15 @@ MONITOR_COMMAND(write, "ADDRESS VALUE", "write 32 bits at a virtual address")
     answer_value(&touch);
 }
 
+/* In user space with the reason why no page appeared. */
+static void answer_touch_fault(const struct touch *touch)
+{
+    bool page_fault = touch->vector == VECTOR_PAGE_FAULT;
+    const struct user_refusal *refusal = page_fault ? user_fault_refusal() : NULL;
+    answer_ok("fault=%u error=0x%x address=0x%08x%s%s", touch->vector, touch->error, touch->address,
+              refusal ? " refusal=" : "", refusal ? refusal->word : "");
+}
+
 /* False when KIND is none of the three. */
 static bool touch_kind(const char *kind, uint32_t address, uint32_t value, struct touch *touch)
 {
@@ -66,7 +77,7 @@ MONITOR_COMMAND(touch, "ADDRESS read|write|execute [VALUE]",
     if (!touch_kind(argv[2], address, value, &touch))
         answer_error("usage", "'%s' is not read, write or execute", argv[2]);
     else if (touch.faulted)
-        answer_ok("fault=%u error=0x%x address=0x%08x", touch.vector, touch.error, touch.address);
+        answer_touch_fault(&touch);
     else
         answer_ok("value=0x%08x", touch.value);
 }
