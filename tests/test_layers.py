@@ -23,6 +23,7 @@ ORDER = (
         "ram",
         "machine",
         "decode",
+        "policy",
         "check",
         "workload",
         "report",

@@ -32,15 +32,38 @@ def is_in_charge(
 
 
 def check_in_charge(model: Model, state: MemoryState) -> tuple[Violation, ...]:
-    """Report a moment at which none of the allocators that were described for it was chosen."""
+    """Report a moment that has a choice of allocators, and not exactly one of them chosen."""
     findings = Findings("moment")
-    names = [name for name, moment in _moments(model).items() if moment == state.moment]
-    everyone: tuple[Bitmap | Bump, ...] = (*state.bitmaps, *state.bumps)
-    decoded = [one for one in everyone if one.name in names]
-    if names and len(decoded) == len(names) and not any(one.chosen for one in decoded):
-        message = f"at the moment {state.moment!r} none of {', '.join(names)} is chosen"
-        findings.add("nobody", message, ("V5",))
+    choices = _choices(model, state.moment)
+    if not choices or set(choices) & {fault.structure for fault in state.faults}:
+        return ()
+    chosen = {expression: name for name, expression in choices.items() if _is_chosen(state, name)}
+    said = f"at the moment {state.moment!r}"
+    if not chosen:
+        findings.add("nobody", f"{said} none of {', '.join(choices)} is chosen", ("V5",))
+    elif len(chosen) > 1:
+        message = f"{said} {' and '.join(chosen.values())} are chosen, which is one too many"
+        findings.add("several", message, ("V4", "V5"))
     return findings.result()
+
+
+def _choices(model: Model, moment: str) -> dict[str, str]:
+    """Return the allocators of frames among which a boot chooses: name → when it is chosen.
+
+    One allocator may be described by several structures, under one condition.
+    """
+    description = model.description
+    found = {one.name: one.chosen for one in description.allocators if one.moment == moment}
+    if moment == READY:
+        found |= {one.name: one.chosen for one in description.free_lists}
+    return {name: chosen for name, chosen in found.items() if chosen is not None}
+
+
+def _is_chosen(state: MemoryState, name: str) -> bool:
+    """Return whether it is; free lists that are not chosen are not in the state at all."""
+    allocators: tuple[Bitmap | Bump, ...] = (*state.bitmaps, *state.bumps)
+    found = {one.name: one.chosen for one in allocators}
+    return found.get(name, any(one.name == name for one in state.free_lists))
 
 
 def _moments(model: Model) -> dict[str, str]:

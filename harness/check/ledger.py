@@ -32,6 +32,8 @@ from harness.decode.state import MemoryState
 RESERVED = "reserved"
 """The model forbids handing the frame out; :attr:`Model.reason` says why."""
 FREE = "free"
+HELD = "held"
+"""By callers of the frame interface; also what a description may call them in its frame table."""
 PAGE_TABLE = "page table"
 """Also the name under which a description marks page tables in its frame table."""
 
@@ -46,7 +48,8 @@ class Ledger:
     names: tuple[str, ...]
     owners: npt.NDArray[np.uint32]
     recorded: frozenset[str]
-    """Owners that only the frame table knows, such as callers of the frame interface."""
+    """Owners that only the frame table, or a bitmap of held frames, knows: callers of the frame
+    interface, for one."""
     complete: bool
     """Whether the state tells every owner, so that a frame without one is lost."""
 
@@ -140,15 +143,24 @@ def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
 def _give_recorded(builder: _Builder, state: MemoryState) -> frozenset[str]:
     table = state.frame_table
     if table is None:
-        return frozenset()
+        return _give_held(builder, state)
     recorded = [name for name in table.owners if name not in decoded_owners(state)]
     for name in recorded:
         builder.give(name, np.flatnonzero(table.owners[name]) + table.first_frame)
     return frozenset(recorded)
 
 
+def _give_held(builder: _Builder, state: MemoryState) -> frozenset[str]:
+    if state.held is None:
+        return frozenset()
+    builder.give(HELD, np.flatnonzero(state.held.taken))
+    return frozenset((HELD,))
+
+
 def _is_complete(state: MemoryState) -> bool:
-    return state.frame_table is not None and bool(state.frame_table.owners)
+    if state.frame_table is not None:
+        return bool(state.frame_table.owners)
+    return state.held is not None
 
 
 def check_ledger(model: Model, ledger: Ledger) -> tuple[Violation, ...]:

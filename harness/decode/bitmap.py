@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.decode.context import MAX_FRAMES, Context
 from harness.decode.frame_table import element_of
@@ -25,16 +26,26 @@ def decode_bitmap(context: Context, description: Description, moment: str) -> Bi
         return Bitmap(description.name, 0, empty, True, (), gone=gone, chosen=chosen)
     first = context.count(description.first_frame, "the first frame", MAX_FRAMES)
     count = context.count(description.bits, "the number of bits", MAX_FRAMES - first)
-    virtual, word = element_of(context.evaluate.locate(description.words), context)
-    width = (word.size or 1) * 8
-    size = -(-count // width) * width // 8
-    bytes_ = context.space.array(virtual, "u1", size).view(np.uint8)
-    taken = np.unpackbits(bytes_, bitorder="little") == description.taken
+    virtual, bits = read_bits(context, description.words, count)
+    taken = bits == description.taken
     return Bitmap(
         name=description.name,
         first_frame=first,
         taken=taken[:count].copy(),
         padding_taken=bool(taken[count:].all()),
-        storage=context.space.physical_ranges(virtual, size),
+        storage=context.space.physical_ranges(virtual, len(bits) // 8),
         free_count=context.counter(description.free_count),
     )
+
+
+def read_bits(context: Context, words: str, count: int) -> tuple[int, npt.NDArray[np.uint8]]:
+    """Return the virtual address of an array of words, and the bits of the first of them.
+
+    There are at least ``count`` bits, each an element: as many as whole words hold. Raise
+    :class:`Undecodable`, ``NotReadable`` or ``ExpressionError``.
+    """
+    virtual, word = element_of(context.evaluate.locate(words), context)
+    width = (word.size or 1) * 8
+    size = -(-count // width) * width // 8
+    bytes_ = context.space.array(virtual, "u1", size).view(np.uint8)
+    return virtual, np.unpackbits(bytes_, bitorder="little")

@@ -14,9 +14,10 @@ from harness.decode.firmware_map import decode_firmware_map
 from harness.decode.frame_table import Frames, decode_frame_table, read_frames
 from harness.decode.free_lists import decode_free_lists
 from harness.decode.heap import decode_heap
+from harness.decode.held import decode_held
 from harness.decode.metadata import decode_metadata
 from harness.decode.page_tables import decode_page_tables
-from harness.decode.state import ControlRegisters, DecodeFault, FrameTable, MemoryState
+from harness.decode.state import ControlRegisters, DecodeFault, FrameTable, Held, MemoryState
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
@@ -29,7 +30,13 @@ class _Named(Protocol):
     def name(self) -> str: ...
 
 
+class _Choosable(_Named, Protocol):
+    @property
+    def chosen(self) -> str | None: ...
+
+
 D = TypeVar("D", bound=_Named)
+C = TypeVar("C", bound=_Choosable)
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -57,11 +64,14 @@ def decode(
         found = (_attempt(context, faults, item.name, what, item) for item in items)
         return tuple(item for item in found if item is not None)
 
+    def each_chosen(items: Iterable[C], what: Callable[[C], T]) -> tuple[T, ...]:
+        return each(items, lambda d: what(d) if context.holds(d.chosen, otherwise=True) else None)
+
     bitmaps = each(description.bitmaps, lambda d: decode_bitmap(context, d, moment))
     bumps = each(description.bumps, lambda d: decode_bump(context, d, moment))
     if moment != READY:
         reserved = (d for d in description.metadata if d.reserved)
-        metadata = each(reserved, lambda d: decode_metadata(context, d))
+        metadata = each_chosen(reserved, lambda d: decode_metadata(context, d))
         return MemoryState(
             moment=moment,
             registers=registers,
@@ -86,9 +96,12 @@ def decode(
         bitmaps=bitmaps,
         bumps=bumps,
         frame_table=frame_table,
-        free_lists=each(description.free_lists, lambda d: decode_free_lists(context, d, frames)),
+        held=_held(context, faults),
+        free_lists=each_chosen(
+            description.free_lists, lambda d: decode_free_lists(context, d, frames)
+        ),
         heaps=each(description.heaps, lambda d: decode_heap(context, d)),
-        metadata=each(description.metadata, lambda d: decode_metadata(context, d)),
+        metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
         faults=tuple(faults),
     )
 
@@ -100,7 +113,13 @@ def _frame_table(
     if described is None:
         return None, None
     name = "frame table"
-    frames = _attempt(context, faults, name, lambda d: read_frames(context, d), described)
+    frames = _attempt(
+        context,
+        faults,
+        name,
+        lambda d: read_frames(context, d) if context.holds(d.chosen, otherwise=True) else None,
+        described,
+    )
     if frames is None:
         return None, None
     table = _attempt(
@@ -109,8 +128,21 @@ def _frame_table(
     return frames, table
 
 
+def _held(context: Context, faults: list[DecodeFault]) -> Held | None:
+    described = context.kernel.description.held
+    if described is None:
+        return None
+    return _attempt(
+        context,
+        faults,
+        "held frames",
+        lambda d: decode_held(context, d) if context.holds(d.chosen, otherwise=True) else None,
+        described,
+    )
+
+
 def _attempt(
-    context: Context, faults: list[DecodeFault], name: str, what: Callable[[S], T], item: S
+    context: Context, faults: list[DecodeFault], name: str, what: Callable[[S], T | None], item: S
 ) -> T | None:
     """Decode one structure; note what makes it undecodable."""
     try:

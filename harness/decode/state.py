@@ -148,6 +148,14 @@ class FrameTable:
 
 
 @dataclass(frozen=True)
+class Held:
+    """The frames that callers of the frame interface hold, where a bitmap tells that."""
+
+    taken: npt.NDArray[np.bool_]
+    """One element a frame, from frame 0."""
+
+
+@dataclass(frozen=True)
 class FreeList:
     """The free blocks of one order in one zone, in list order."""
 
@@ -245,6 +253,8 @@ class MemoryState:
     bumps: tuple[Bump, ...] = ()
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()
+    held: Held | None = None
+    """None where the frame table tells, or nothing does."""
     heaps: tuple[Heap, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     faults: tuple[DecodeFault, ...] = ()

@@ -151,6 +151,8 @@ class FrameTable:
     reserved: str | None = None
     users: str | None = None
     zone: str | None = None
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
     owners: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Name of an owner of allocated frames → expression that is true for its frames."""
 
@@ -179,6 +181,8 @@ class FreeLists:
     """Counter of one zone, in all frames that the allocator was given."""
     merged: bool = False
     """Two free buddies of one order in one zone may not both exist."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +272,21 @@ class Metadata:
     reserved: bool = False
     """Taken before the frame allocator existed."""
     owner: str | None = None
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """One bit a frame, bit 0 of word 0 first: 1 while a caller of the frame interface holds it.
+
+    Kept by a kernel whose frame allocator does not note who holds its frames.
+    """
+
+    words: str
+    bits: str
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +325,7 @@ class Description:
     page_tables: PageTables = field(default_factory=PageTables)
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()
+    held: Held | None = None
     bitmaps: tuple[Bitmap, ...] = ()
     bumps: tuple[Bump, ...] = ()
     heaps: tuple[Heap, ...] = ()
