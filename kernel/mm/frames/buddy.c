@@ -130,20 +130,6 @@ void __free_pages_core(struct page *page, unsigned order)
     merge_and_push(page, order);
 }
 
-/* The order of the largest block that can begin at `frame` and has at most `frames` frames. */
-static unsigned largest_order(pfn_t frame, uint32_t frames)
-{
-    unsigned order = 0;
-    while (order < MAX_ORDER && !(frame & 1u << order) && 2u << order <= frames)
-        order++;
-    return order;
-}
-
-/* No block is in two zones: both borders between them are multiples of the largest. */
-_Static_assert(DMA_LIMIT % (PAGE_SIZE << MAX_ORDER) == 0, "a block may cross the end of DMA");
-_Static_assert(DIRECT_MAP_SIZE % (PAGE_SIZE << MAX_ORDER) == 0,
-               "a block may cross the end of the direct map");
-
 /*
  * Blocks as large as the run allows at once: the ones, in the order on the lists, that merging
  * after every frame gives, but no block is put on a list only to be taken off again when its buddy
@@ -169,14 +155,6 @@ static void buddy_receive(pfn_t first, pfn_t count)
         page->flags = 0;
     }
     push_run(first, first + count);
-}
-
-unsigned pages_to_order(size_t pages)
-{
-    unsigned order = 0;
-    while (order <= MAX_ORDER && (size_t)1 << order < pages)
-        order++;
-    return order;
 }
 
 static phys_t buddy_alloc(uint32_t flags, size_t pages)

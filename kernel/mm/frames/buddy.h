@@ -1,10 +1,8 @@
 #ifndef MM_FRAMES_BUDDY_H
 #define MM_FRAMES_BUDDY_H
 
+#include "mm/frames/order.h"
 #include "mm/frames/page.h"
-
-/* An enum, so that it stands in the debug information. */
-enum { MAX_ORDER = 10 };
 
 struct zone {
     struct list_head free_lists[MAX_ORDER + 1];
@@ -22,7 +20,5 @@ extern const struct frame_allocator buddy_allocator;
 /* The first frame of a block of 2^order frames, or NULL. Its frames have count 1. */
 struct page *__alloc_pages_core(uint32_t flags, unsigned order);
 void __free_pages_core(struct page *page, unsigned order);
-/* The order of the smallest block that holds so many frames; above MAX_ORDER when none does. */
-unsigned pages_to_order(size_t pages);
 
 #endif

@@ -7,11 +7,12 @@
 #include "mm/frames/bitmap.h"
 #include "mm/frames/buddy.h"
 #include "mm/frames/held.h"
+#include "mm/frames/pair.h"
 #include "mm/frames/pmm.h"
 
 /* The first one is the default. */
-static const struct frame_allocator *const allocators[] = {&buddy_allocator, &pmm_allocator,
-                                                           &bitmap_allocator};
+static const struct frame_allocator *const allocators[] = {&buddy_allocator, &pair_allocator,
+                                                           &pmm_allocator, &bitmap_allocator};
 
 const struct frame_allocator *frame_allocator;
 

@@ -1,0 +1,43 @@
+#ifndef MM_FRAMES_PAIR_MAP_H
+#define MM_FRAMES_PAIR_MAP_H
+
+#include "mm/frames/pair.h"
+
+/* The bits of the pair-bitmap buddy: which half of a pair is free, and which frames it manages. */
+
+/* Work out each zone's extent and take room for all bits out of the early allocator. */
+void pair_map_reserve(void);
+/* All pairs: neither is free. All frames: not managed. */
+void pair_map_clear(void);
+
+/* Where all bits lie: one run of pages in the direct map, for the decoders. */
+extern uint8_t *pair_records;
+extern size_t pair_records_size;
+
+/* Is exactly one half of the pair free that `block` belongs to? Assumes order < max_order. */
+static inline bool pair_bit(const buddy_t *buddy, phys_t block, unsigned order)
+{
+    uint32_t bit = buddy->first_bit[order] + ((block - buddy->base) >> (PAGE_SHIFT + 1 + order));
+    return buddy->map[bit / 8] >> bit % 8 & 1;
+}
+
+/* One half has become free or is no longer: at max_order there is nothing to note. */
+static inline void pair_flip(buddy_t *buddy, phys_t block, unsigned order)
+{
+    if (order < buddy->max_order) {
+        uint32_t bit =
+            buddy->first_bit[order] + ((block - buddy->base) >> (PAGE_SHIFT + 1 + order));
+        buddy->map[bit / 8] ^= 1u << bit % 8;
+    }
+}
+
+/* Is a part of this block, smaller than all of it, a free block? */
+bool pair_any_within(const buddy_t *buddy, phys_t block, unsigned order);
+
+/* Frames that were ever handed over: nothing else may be freed, or looked at as a node. */
+void managed_add(pfn_t first, pfn_t count);
+bool managed(pfn_t frame);
+/* The first frame of first..first + count (exclusive) that is not managed, or its end. */
+pfn_t managed_end(pfn_t first, pfn_t count);
+
+#endif

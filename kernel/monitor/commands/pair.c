@@ -1,0 +1,76 @@
+/* The console's command about the pair-bitmap buddy. */
+#include "mm/frames/pair.h"
+
+#include "lib/print.h"
+#include "lib/string.h"
+#include "mm/frames/pair_list.h"
+#include "mm/frames/pair_map.h"
+#include "monitor/arguments.h"
+#include "monitor/command.h"
+
+/* NULL, and an answer, when the name is no zone's. */
+static const buddy_t *find_zone(const char *name)
+{
+    for (unsigned id = 0; id < ZONE_COUNT; id++) {
+        if (strcmp(name, zone_names[id]) == 0)
+            return &buddies[id];
+    }
+    answer_error("usage", "no zone %s: dma, normal or high", name);
+    return NULL;
+}
+
+static void answer_lists(const char *zone)
+{
+    const buddy_t *buddy = find_zone(zone);
+    char blocks[11 * (MAX_ORDER + 1)] = "";
+    size_t used = 0;
+    if (!buddy)
+        return;
+    for (unsigned order = 0; order <= MAX_ORDER; order++)
+        used += ksnprintf(blocks + used, sizeof(blocks) - used, order ? "/%u" : "%u",
+                          buddy->free_blocks[order]);
+    answer_ok("zone=%s managed=%u free=%u allocations=%u frees=%u failures=%u blocks=%s", zone,
+              buddy->managed_frames, buddy->free_frames, buddy->allocations, buddy->frees,
+              buddy->failures, blocks);
+}
+
+static void answer_map(const char *zone)
+{
+    const buddy_t *buddy = find_zone(zone);
+    if (buddy)
+        answer_ok("zone=%s base=0x%08x size=0x%08x max_order=%u map=0x%08x map_size=%u", zone,
+                  buddy->base, buddy->size, buddy->max_order, (unsigned)(uintptr_t)buddy->map,
+                  (unsigned)buddy->map_size);
+}
+
+static void answer_node(const char *physical)
+{
+    uint32_t address;
+    struct buddy_node node;
+    if (!parse_number(physical, &address))
+        return;
+    if (address % PAGE_SIZE || !managed(PHYS_TO_PFN(address)))
+        answer_error("range", "0x%08x is no managed frame's address", address);
+    else if (!pair_node(buddy_of(address), address, &node))
+        answer_error("state", "no free block begins at 0x%08x", address);
+    else
+        answer_ok("physical=0x%08x order=%u next=0x%08x previous=0x%08x", address, node.order,
+                  node.next, node.previous);
+}
+
+MONITOR_COMMAND(pair, "lists ZONE | map ZONE | node PHYSICAL",
+                "the pair-bitmap buddy: free blocks from order 0 up, its map, a free block's node")
+{
+    if (!expect_arguments(argc, argv, 3, 3))
+        return;
+    if (frame_allocator != &pair_allocator)
+        answer_error("state", "the frame allocator is %s", frame_allocator->name);
+    else if (strcmp(argv[1], "lists") == 0)
+        answer_lists(argv[2]);
+    else if (strcmp(argv[1], "map") == 0)
+        answer_map(argv[2]);
+    else if (strcmp(argv[1], "node") == 0)
+        answer_node(argv[2]);
+    else
+        answer_error("usage", "pair %s: lists, map or node", argv[1]);
+}
