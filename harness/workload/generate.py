@@ -6,77 +6,55 @@ What is run are the files. This says how they came to be, and makes longer ones 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from random import Random
 
-from harness.workload.workload import Action, Operation, Workload
+from harness.workload.operation import Kind, Operations
+from harness.workload.workload import Recorder, Workload
 
 PAGE = 4096
 
 Size = Callable[[Random], int]
 
 
-@dataclass
-class _Recorder:
-    """Writes operations down and gives numbers, the lowest free one first."""
-
-    operations: list[Operation]
-    free: list[int]
-    used: int = 0
-
-    def alloc(self, action: Action, size: int) -> int:
-        if self.free:
-            slot = heapq.heappop(self.free)
-        else:
-            slot, self.used = self.used, self.used + 1
-        self.operations.append(Operation(action, slot, size))
-        return slot
-
-    def release(self, action: Action, slot: int) -> None:
-        self.operations.append(Operation(action, slot))
-        heapq.heappush(self.free, slot)
+def _dice(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - it is to be repeatable, not secret
 
 
-def _recorder() -> _Recorder:
-    return _Recorder([], [])
-
-
-def _deal(recorder: _Recorder, alloc: Action, deaths: Iterable[tuple[int, int]]) -> None:
+def _deal(recorder: Recorder, alloc: Kind, deaths: Iterable[tuple[int, int]]) -> None:
     """Make one allocation a tick; each of (size, lifetime in ticks) dies when its time has come."""
     dying: list[tuple[int, int]] = []
     for now, (size, lifetime) in enumerate(deaths):
         while dying and dying[0][0] <= now:
-            recorder.release(alloc.counterpart, heapq.heappop(dying)[1])
+            recorder.free(heapq.heappop(dying)[1])
         heapq.heappush(dying, (now + lifetime, recorder.alloc(alloc, size)))
     while dying:
-        recorder.release(alloc.counterpart, heapq.heappop(dying)[1])
+        recorder.free(heapq.heappop(dying)[1])
 
 
-def _steady(
-    count: int, seed: int, alloc: Action, size: Size, lifetime: Size
-) -> tuple[Operation, ...]:
+def _steady(count: int, seed: int, alloc: Kind, size: Size, lifetime: Size) -> Operations:
     """Return ``count`` allocations of random sizes and lifetimes, and their frees."""
-    random, recorder = Random(seed), _recorder()
+    random, recorder = _dice(seed), Recorder()
     _deal(recorder, alloc, ((size(random), lifetime(random)) for _ in range(count)))
-    return tuple(recorder.operations)
+    return recorder.finished()
 
 
 def fixed(count: int, seed: int = 1) -> Workload:
     """Single frames, and blocks of 64 bytes, that live for up to 500 allocations."""
-    random, recorder = Random(seed), _recorder()
-    live: dict[Action, list[int]] = {Action.FRAMES_ALLOC: [], Action.HEAP_ALLOC: []}
+    random, recorder = _dice(seed), Recorder()
+    live: dict[Kind, list[int]] = {Kind.FRAMES_ALLOC: [], Kind.HEAP_ALLOC: []}
     for index in range(count):
-        action = (Action.FRAMES_ALLOC, Action.HEAP_ALLOC)[index % 2]
-        size = 1 if action is Action.FRAMES_ALLOC else 64
-        live[action].append(recorder.alloc(action, size))
-        if len(live[action]) > 250:
-            recorder.release(action.counterpart, _pick(random, live[action]))
-    for action, slots in live.items():
+        kind = (Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC)[index % 2]
+        size = 1 if kind is Kind.FRAMES_ALLOC else 64
+        live[kind].append(recorder.alloc(kind, size))
+        if len(live[kind]) > 250:
+            recorder.free(_pick(random, live[kind]))
+    for slots in live.values():
         while slots:
-            recorder.release(action.counterpart, _pick(random, slots))
+            recorder.free(_pick(random, slots))
     description = "single frames and blocks of 64 bytes, at most 250 of each live"
-    return Workload("fixed", tuple(recorder.operations), description)
+    return Workload("fixed", recorder.finished(), description)
 
 
 def _pick(random: Random, slots: list[int]) -> int:
@@ -92,7 +70,7 @@ def power_law(count: int, seed: int = 2) -> Workload:
     def size(random: Random) -> int:
         return min(int(16 * random.paretovariate(1.2)), 16 * PAGE)
 
-    operations = _steady(count, seed, Action.HEAP_ALLOC, size, lambda r: r.randint(1, 600))
+    operations = _steady(count, seed, Kind.HEAP_ALLOC, size, lambda r: r.randint(1, 600))
     description = "heap blocks by a power law of exponent 1.2, 16 bytes to 64 KiB"
     return Workload("power-law", operations, description)
 
@@ -103,7 +81,7 @@ def power_law_frames(count: int, seed: int = 3) -> Workload:
     def size(random: Random) -> int:
         return min(int(random.paretovariate(1.5)), 256)
 
-    operations = _steady(count, seed, Action.FRAMES_ALLOC, size, lambda r: r.randint(1, 400))
+    operations = _steady(count, seed, Kind.FRAMES_ALLOC, size, lambda r: r.randint(1, 400))
     description = "runs of frames by a power law of exponent 1.5, 1 to 256 frames"
     return Workload("power-law-frames", operations, description)
 
@@ -116,7 +94,7 @@ def generational(count: int, seed: int = 4) -> Workload:
             return random.randint(1, 20)
         return random.randint(count // 4, count)
 
-    operations = _steady(count, seed, Action.HEAP_ALLOC, lambda r: r.randint(16, 480), lifetime)
+    operations = _steady(count, seed, Kind.HEAP_ALLOC, lambda r: r.randint(16, 480), lifetime)
     description = "nine of ten heap blocks die within 20 allocations, the tenth lives long"
     return Workload("generational", operations, description)
 
@@ -126,15 +104,15 @@ def worst_buddy(count: int) -> Workload:
 
     All free memory of that range is single frames, so that each pair needs a new block.
     """
-    recorder = _recorder()
-    frames = [recorder.alloc(Action.FRAMES_ALLOC, 1) for _ in range(count // 2)]
+    recorder = Recorder()
+    frames = [recorder.alloc(Kind.FRAMES_ALLOC, 1) for _ in range(count // 2)]
     for slot in frames[::2]:
-        recorder.release(Action.FRAMES_FREE, slot)
-    pairs = [recorder.alloc(Action.FRAMES_ALLOC, 2) for _ in range(count // 8)]
+        recorder.free(slot)
+    pairs = [recorder.alloc(Kind.FRAMES_ALLOC, 2) for _ in range(count // 8)]
     for slot in [*pairs, *frames[1::2]]:
-        recorder.release(Action.FRAMES_FREE, slot)
+        recorder.free(slot)
     description = "every second of a row of frames freed, then pairs: free buddies never meet"
-    return Workload("worst-buddy", tuple(recorder.operations), description)
+    return Workload("worst-buddy", recorder.finished(), description)
 
 
 def worst_bitmap(count: int) -> Workload:
@@ -143,46 +121,46 @@ def worst_bitmap(count: int) -> Workload:
     A first fit walks over all the holes of one frame at each request; a next fit does so once.
     Between the requests one single frame comes and goes, so that a cursor is sent back.
     """
-    recorder = _recorder()
-    frames = [recorder.alloc(Action.FRAMES_ALLOC, 1) for _ in range(count // 2)]
+    recorder = Recorder()
+    frames = [recorder.alloc(Kind.FRAMES_ALLOC, 1) for _ in range(count // 2)]
     for slot in frames[::2]:
-        recorder.release(Action.FRAMES_FREE, slot)
+        recorder.free(slot)
     for _ in range(count // 8):
-        single = recorder.alloc(Action.FRAMES_ALLOC, 1)
-        run = recorder.alloc(Action.FRAMES_ALLOC, 2)
-        recorder.release(Action.FRAMES_FREE, run)
-        recorder.release(Action.FRAMES_FREE, single)
+        single = recorder.alloc(Kind.FRAMES_ALLOC, 1)
+        run = recorder.alloc(Kind.FRAMES_ALLOC, 2)
+        recorder.free(run)
+        recorder.free(single)
     for slot in frames[1::2]:
-        recorder.release(Action.FRAMES_FREE, slot)
+        recorder.free(slot)
     description = "runs of two frames behind thousands of holes of one"
-    return Workload("worst-bitmap", tuple(recorder.operations), description)
+    return Workload("worst-bitmap", recorder.finished(), description)
 
 
 def worst_areas(count: int) -> Workload:
     """Blocks of a page, every second one freed, then blocks of two pages: a long list of areas."""
-    recorder = _recorder()
-    blocks = [recorder.alloc(Action.HEAP_ALLOC, PAGE // 2) for _ in range(count // 2)]
+    recorder = Recorder()
+    blocks = [recorder.alloc(Kind.HEAP_ALLOC, PAGE // 2) for _ in range(count // 2)]
     for slot in blocks[::2]:
-        recorder.release(Action.HEAP_FREE, slot)
+        recorder.free(slot)
     for _ in range(count // 8):
-        recorder.release(Action.HEAP_FREE, recorder.alloc(Action.HEAP_ALLOC, PAGE + PAGE // 2))
+        recorder.free(recorder.alloc(Kind.HEAP_ALLOC, PAGE + PAGE // 2))
     for slot in blocks[1::2]:
-        recorder.release(Action.HEAP_FREE, slot)
+        recorder.free(slot)
     description = "blocks of two pages behind many holes of one, in address order"
-    return Workload("worst-areas", tuple(recorder.operations), description)
+    return Workload("worst-areas", recorder.finished(), description)
 
 
 def worst_slab(count: int) -> Workload:
     """Fill slabs with small objects and free all but one of each: memory is held, not used."""
-    recorder, size, kept = _recorder(), 64, PAGE // 64
-    objects = [recorder.alloc(Action.HEAP_ALLOC, size) for _ in range(count // 2)]
+    recorder, size, kept = Recorder(), 64, PAGE // 64
+    objects = [recorder.alloc(Kind.HEAP_ALLOC, size) for _ in range(count // 2)]
     for index, slot in enumerate(objects):
         if index % kept:
-            recorder.release(Action.HEAP_FREE, slot)
+            recorder.free(slot)
     for slot in objects[::kept]:
-        recorder.release(Action.HEAP_FREE, slot)
+        recorder.free(slot)
     description = "one live object of 64 bytes left a page, then none"
-    return Workload("worst-slab", tuple(recorder.operations), description)
+    return Workload("worst-slab", recorder.finished(), description)
 
 
 def worst_subblock(count: int) -> Workload:
@@ -191,15 +169,15 @@ def worst_subblock(count: int) -> Workload:
     A block of 33 bytes takes two sub-blocks of 32 and wastes nearly half; its hole is too small
     for the next size, so that all the maps are searched in vain.
     """
-    recorder = _recorder()
-    blocks = [recorder.alloc(Action.HEAP_ALLOC, 33) for _ in range(count // 2)]
+    recorder = Recorder()
+    blocks = [recorder.alloc(Kind.HEAP_ALLOC, 33) for _ in range(count // 2)]
     for slot in blocks[::2]:
-        recorder.release(Action.HEAP_FREE, slot)
-    larger = [recorder.alloc(Action.HEAP_ALLOC, 65) for _ in range(count // 8)]
+        recorder.free(slot)
+    larger = [recorder.alloc(Kind.HEAP_ALLOC, 65) for _ in range(count // 8)]
     for slot in [*larger, *blocks[1::2]]:
-        recorder.release(Action.HEAP_FREE, slot)
+        recorder.free(slot)
     description = "blocks of 65 bytes behind holes of 64"
-    return Workload("worst-subblock", tuple(recorder.operations), description)
+    return Workload("worst-subblock", recorder.finished(), description)
 
 
 _KNUTH_SIZES = (10, 12, 14, 16, 18, 20, 30, 40, 50, 60, 70, 80, 90, 100, 150, 200, 250, 500,
@@ -215,7 +193,7 @@ def knuth(count: int, seed: int = 5) -> Workload:
     operations = _steady(
         count,
         seed,
-        Action.HEAP_ALLOC,
+        Kind.HEAP_ALLOC,
         lambda random: random.choice(_KNUTH_SIZES),
         lambda random: random.randint(1, 1000),
     )
@@ -236,11 +214,11 @@ def key_value_store(count: int, seed: int = 6) -> Workload:
     distribution (30.7984, 8.20449, 0.078688), value sizes a generalised Pareto distribution
     (0, 214.476, 0.348238). The study gives sizes, not lifetimes: ours are exponential.
     """
-    random, recorder = Random(seed), _recorder()
-    _deal(recorder, Action.HEAP_ALLOC, _pairs(random, count // 2))
+    random, recorder = _dice(seed), Recorder()
+    _deal(recorder, Kind.HEAP_ALLOC, _pairs(random, count // 2))
     return Workload(
         "key-value-store",
-        tuple(recorder.operations),
+        recorder.finished(),
         "keys and values of a key-value store; lifetimes exponential with mean 400",
         "B. Atikoglu et al., Workload analysis of a large-scale key-value store, SIGMETRICS 2012: "
         "key and value sizes of its ETC model; the lifetimes are our assumption",
@@ -260,12 +238,13 @@ def _between(low: int, value: float, high: int) -> int:
 
 def _extreme_value(random: Random, location: float, scale: float, shape: float) -> float:
     """Draw by the inverse of the generalised extreme value distribution function."""
-    return location + scale * (random.expovariate(1) ** -shape - 1) / shape
+    exponential: float = random.expovariate(1)
+    return location + scale * (math.pow(exponential, -shape) - 1) / shape
 
 
 def _pareto(random: Random, scale: float, shape: float) -> float:
     """Draw by the inverse of the generalised Pareto distribution function, from 0."""
-    return scale * ((1 - random.random()) ** -shape - 1) / shape
+    return scale * (math.pow(1 - random.random(), -shape) - 1) / shape
 
 
 GENERATORS: dict[str, Callable[[int], Workload]] = {

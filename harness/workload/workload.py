@@ -10,55 +10,37 @@ A file is text, one operation a line, so that people can read, compare and write
     heap- 1          free what is number 1
     frames- 0
 
-Numbers may be used again once what they stood for is free. A file whose name ends in ``.gz`` is
-compressed.
+Numbers may be used again once what they stood for is free.
 """
 
 from __future__ import annotations
 
-import gzip
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
+
+from harness.workload.operation import ALLOCATES, Kind, Operations, operation, operations
 
 _HEADER = ("workload", "description", "source")
 
 MAX_BYTES = 1 << 28
-"""A file may have so many characters, unpacked."""
+"""A file may have so many bytes."""
 
 
 class WorkloadError(Exception):
     """A workload's file that cannot be read; the message has file and line."""
 
 
-class Action(Enum):
-    """What one operation does, by its word in a file."""
-
-    FRAMES_ALLOC = "frames+"
-    FRAMES_FREE = "frames-"
-    HEAP_ALLOC = "heap+"
-    HEAP_FREE = "heap-"
-
-    @property
-    def allocates(self) -> bool:
-        """Whether it takes memory rather than gives it back."""
-        return self.value.endswith("+")
-
-    @property
-    def counterpart(self) -> Action:
-        """The action that undoes it."""
-        return Action(self.value[:-1] + ("-" if self.allocates else "+"))
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One step: ``size`` is in frames or bytes, and 0 for a free."""
-
-    action: Action
-    slot: int
-    """The number of what is allocated or freed."""
-    size: int = 0
+_KINDS = {
+    "frames+": Kind.FRAMES_ALLOC,
+    "frames-": Kind.FRAMES_FREE,
+    "heap+": Kind.HEAP_ALLOC,
+    "heap-": Kind.HEAP_FREE,
+}
+"""The words of a file."""
+_WORDS = {kind: word for word, kind in _KINDS.items()}
+_FREED_BY = {Kind.FRAMES_ALLOC: Kind.FRAMES_FREE, Kind.HEAP_ALLOC: Kind.HEAP_FREE}
 
 
 @dataclass(frozen=True)
@@ -66,7 +48,8 @@ class Workload:
     """Operations in their order, with a name and where they come from."""
 
     name: str
-    operations: tuple[Operation, ...] = field(repr=False)
+    operations: Operations = field(repr=False)
+    """A free has the size of its allocation."""
     description: str = ""
     source: str = ""
     """The study that it is derived from; empty for one of our own making."""
@@ -74,27 +57,61 @@ class Workload:
     @property
     def slots(self) -> int:
         """How many numbers the operations use, from 0."""
-        return max((operation.slot for operation in self.operations), default=-1) + 1
+        return int(self.operations["slot"].max(initial=0)) + 1
+
+
+class Recorder:
+    """Writes operations down one by one, and gives numbers: the lowest free one first."""
+
+    def __init__(self) -> None:
+        self._items: list[tuple[int, int, int, int, int]] = []
+        self._free: list[int] = []
+        self._live: dict[int, tuple[Kind, int]] = {}
+
+    def alloc(self, kind: Kind, size: int) -> int:
+        """Allocate ``size`` frames or bytes; return the number of what is allocated."""
+        slot = heapq.heappop(self._free) if self._free else len(self._live)
+        self.alloc_as(kind, slot, size)
+        return slot
+
+    def alloc_as(self, kind: Kind, slot: int, size: int) -> None:
+        """Allocate with a number of one's own; raise ``ValueError`` when it is in use."""
+        if slot in self._live:
+            raise ValueError(f"{slot} is still in use")
+        self._live[slot] = kind, size
+        self._items.append(operation(kind, slot, size))
+
+    def free(self, slot: int) -> None:
+        """Free what has this number."""
+        kind, size = self._live.pop(slot)
+        heapq.heappush(self._free, slot)
+        self._items.append(operation(_FREED_BY[kind], slot, size))
+
+    def kind(self, slot: int) -> Kind | None:
+        """Return what frees the number, None when it stands for nothing."""
+        return _FREED_BY[self._live[slot][0]] if slot in self._live else None
+
+    def finished(self) -> Operations:
+        """Return all operations."""
+        return operations(self._items)
 
 
 def save_workload(workload: Workload, path: Path) -> None:
     """Write a workload's file, whole or not at all."""
-    text = "".join(line + "\n" for line in _lines(workload))
-    data = text.encode()
-    if path.suffix == ".gz":
-        data = gzip.compress(data, mtime=0)
     new = path.with_name(path.name + ".new")
-    new.write_bytes(data)
+    new.write_text("".join(line + "\n" for line in _lines(workload)))
     new.replace(path)
 
 
 def _lines(workload: Workload) -> Iterator[str]:
-    for key, text in zip(_HEADER, (workload.name, workload.description, workload.source), strict=True):
+    header = (workload.name, workload.description, workload.source)
+    for key, text in zip(_HEADER, header, strict=True):
         if text:
             yield f"# {key}: {text}"
-    for operation in workload.operations:
-        size = f" {operation.size}" if operation.action.allocates else ""
-        yield f"{operation.action.value} {operation.slot}{size}"
+    for one in workload.operations:
+        kind = Kind(int(one["kind"]))
+        size = f" {one['size']}" if kind in ALLOCATES else ""
+        yield f"{_WORDS[kind]} {one['slot']}{size}"
 
 
 def load_workload(path: Path) -> Workload:
@@ -104,11 +121,10 @@ def load_workload(path: Path) -> Workload:
 
 def _text(path: Path) -> str:
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with opened as file:
+        with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError) as error:
-        raise WorkloadError(f"{path}: {error}") from None
+    except OSError as error:
+        raise WorkloadError(f"{path}: {error.strerror}") from None
     if len(data) > MAX_BYTES:
         raise WorkloadError(f"{path}: more than {MAX_BYTES >> 20} MiB")
     try:
@@ -120,8 +136,7 @@ def _text(path: Path) -> str:
 def parse_workload(text: str, where: str, name: str = "") -> Workload:
     """Return the workload that a file's text means; ``where`` stands in front of errors."""
     header = {"workload": name}
-    operations: list[Operation] = []
-    live: dict[int, Action] = {}
+    recorder = Recorder()
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("#"):
             key, _, value = line[1:].partition(":")
@@ -129,44 +144,35 @@ def parse_workload(text: str, where: str, name: str = "") -> Workload:
                 header[key.strip()] = value.strip()
         elif line.strip():
             try:
-                operations.append(_operation(line.split(), live))
+                _record(line.split(), recorder)
             except ValueError as error:
                 raise WorkloadError(f"{where}:{number}: {error}") from None
     return Workload(
         header["workload"],
-        tuple(operations),
+        recorder.finished(),
         header.get("description", ""),
         header.get("source", ""),
     )
 
 
-def _operation(words: list[str], live: dict[int, Action]) -> Operation:
-    """Read one line; ``live`` says which numbers stand for what."""
-    try:
-        action = Action(words[0])
-    except ValueError:
-        known = ", ".join(one.value for one in Action)
-        raise ValueError(f"{words[0]!r} is none of {known}") from None
+def _record(words: list[str], recorder: Recorder) -> None:
+    """Take down what one line says."""
+    kind = _KINDS.get(words[0])
+    if kind is None:
+        raise ValueError(f"{words[0]!r} is none of {', '.join(_KINDS)}")
     numbers = [_number(word) for word in words[1:]]
-    if len(numbers) != (2 if action.allocates else 1):
-        wanted = "a number and a size" if action.allocates else "a number"
-        raise ValueError(f"{action.value} needs {wanted}")
-    operation = Operation(action, *numbers)
-    _keep_books(operation, live)
-    return operation
+    if len(numbers) != (2 if kind in ALLOCATES else 1):
+        wanted = "a number and a size" if kind in ALLOCATES else "a number"
+        raise ValueError(f"{words[0]} needs {wanted}")
+    if kind in ALLOCATES:
+        recorder.alloc_as(kind, *numbers)
+    elif recorder.kind(numbers[0]) is kind:
+        recorder.free(numbers[0])
+    else:
+        raise ValueError(f"{numbers[0]} is not allocated, or not by {words[0][:-1]}+")
 
 
 def _number(word: str) -> int:
     if not word.isascii() or not word.isdigit() or int(word) >= 1 << 32:
         raise ValueError(f"{word!r} is no number below 2^32")
     return int(word)
-
-
-def _keep_books(operation: Operation, live: dict[int, Action]) -> None:
-    slot = operation.slot
-    if operation.action.allocates:
-        if slot in live:
-            raise ValueError(f"{slot} is still in use")
-        live[slot] = operation.action
-    elif live.pop(slot, None) is not operation.action.counterpart:
-        raise ValueError(f"{slot} was not allocated by {operation.action.counterpart.value}")
