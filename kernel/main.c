@@ -12,7 +12,7 @@
 
 _Noreturn void kernel_main(uint32_t magic, phys_t information);
 
-/* Called by boot/entry.S in the higher half, on the boot stack, with the boot page directory. */
+/* Called by boot/entry.S with paging on, on the boot stack, with the boot page directory. */
 void kernel_main(uint32_t magic, phys_t information)
 {
     serial_init();

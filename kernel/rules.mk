@@ -9,7 +9,14 @@ endif
 LD ?= ld
 WERROR ?= -Werror
 
-SCRIPT := source/linker/higher-half.ld
+# Where the kernel is linked and what its address space looks like: mm/layout.h. Each has a script.
+LAYOUT ?= higher-half
+LAYOUTS := $(basename $(notdir $(wildcard source/linker/*.ld)))
+ifeq ($(filter $(LAYOUT),$(LAYOUTS)),)
+$(error no layout '$(LAYOUT)': there are $(LAYOUTS))
+endif
+SCRIPT := source/linker/$(LAYOUT).ld
+SCRIPTS := $(SCRIPT) source/linker/sections.inc
 # The dependency files' names are relative to the top.
 VPATH := source
 
@@ -22,19 +29,20 @@ MACHINE := -m32 -march=i486 -mtune=generic $(call has_option,-mgeneral-regs-only
 	$(call has_option,-fcf-protection=none)
 # In a recipe, $$PWD is where the compiler runs.
 DEBUG := -g -gdwarf-4 -ffile-prefix-map="$$PWD"=.
-ALL_CPPFLAGS := -I kernel $(CPPFLAGS)
+LAYOUT_MACRO := $(if $(filter identity,$(LAYOUT)),-D LAYOUT_IDENTITY)
+ALL_CPPFLAGS := -I kernel $(LAYOUT_MACRO) $(CPPFLAGS)
 ALL_CFLAGS := $(MACHINE) $(DEBUG) -std=gnu11 -O2 -ffreestanding -fno-pic -fno-pie \
 	-fno-stack-protector -fno-omit-frame-pointer -fno-optimize-sibling-calls \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-delete-null-pointer-checks \
 	-Wall -Wextra $(WERROR) $(EXTRA_CFLAGS)
 ALL_ASFLAGS := $(MACHINE) $(DEBUG) -fno-pic
-ALL_LDFLAGS := -m elf_i386 -nostdlib --build-id=sha1 -z max-page-size=4096 -z noexecstack \
+ALL_LDFLAGS := -m elf_i386 -nostdlib -L source/linker --build-id=sha1 -z max-page-size=4096 -z noexecstack \
 	$(LDFLAGS)
 
 SOURCES := $(sort $(shell cd source && find kernel -name '*.c' -o -name '*.S'))
 OBJECTS := $(SOURCES:%=%.o)
 
-kernel.elf: $(OBJECTS) $(SCRIPT) link-flags
+kernel.elf: $(OBJECTS) $(SCRIPTS) link-flags
 	$(LD) $(ALL_LDFLAGS) -T $(SCRIPT) -o $@ $(OBJECTS)
 
 compile = out=$$PWD && cd -P source && \
@@ -50,7 +58,7 @@ kernel/%.S.o: source/kernel/%.S compile-flags
 
 # Files that change only when their contents do: what hangs on them is then built again.
 compile_text = $(shell $(CC) --version | head -n 1) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_ASFLAGS)
-link_text = $(shell $(LD) --version | head -n 1) $(ALL_LDFLAGS) $(OBJECTS)
+link_text = $(shell $(LD) --version | head -n 1) $(ALL_LDFLAGS) $(SCRIPT) $(OBJECTS)
 
 compile-flags: text = $(compile_text)
 link-flags: text = $(link_text)

@@ -1,7 +1,7 @@
-"""Virtual addresses as a kernel's description writes them: sums of symbols and numbers.
+"""Virtual addresses as a kernel's description writes them: sums of names and numbers.
 
-These come from the kernel's image alone, never from guest memory, so that a kernel that believes
-something else about them is found out.
+A name is a symbol or an enumerator. These come from the kernel's image alone, never from guest
+memory, so that a kernel that believes something else about them is found out.
 """
 
 from __future__ import annotations
@@ -10,20 +10,22 @@ import re
 from collections.abc import Callable
 
 from harness.check.runs import FRAME_SIZE
+from harness.image.description import Address, DescriptionError
+from harness.image.kernel_image import KernelImage
 
 ADDRESS_SPACE = 1 << 32
 
 _TERM = re.compile(r"\s*([+-])\s*(0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*)\s*")
 
 
-class AddressError(ValueError):
-    """An address that is no sum of symbols and numbers, or names an unknown symbol."""
+class AddressError(DescriptionError):
+    """An address that is no sum of names and numbers, names what is not there, or does not fit."""
 
 
-def evaluate(text: str, symbol: Callable[[str], int]) -> int:
+def evaluate(text: str, named: Callable[[str], int]) -> int:
     """Return the virtual address that ``text`` says, such as ``stack_top + 4096``.
 
-    ``symbol`` gives the virtual address of a name. Raise :class:`AddressError`.
+    ``named`` gives the value of a name or raises ``LookupError``. Raise :class:`AddressError`.
     """
     position, total = 0, 0
     signed = text if text.lstrip().startswith("-") else "+" + text
@@ -31,19 +33,49 @@ def evaluate(text: str, symbol: Callable[[str], int]) -> int:
         term = _TERM.match(signed, position)
         if term is None:
             raise AddressError(f"{text!r} is no sum of symbols and numbers")
-        value = _value(term[2], text, symbol)
+        value = _value(term[2], text, named)
         total += value if term[1] == "+" else -value
         position = term.end()
     return total % ADDRESS_SPACE
 
 
-def _value(term: str, text: str, symbol: Callable[[str], int]) -> int:
+def _value(term: str, text: str, named: Callable[[str], int]) -> int:
     if term[0].isdigit():
         return int(term, 0)
     try:
-        return symbol(term)
+        return named(term)
     except LookupError as error:
-        raise AddressError(f"{text!r}: the kernel has no symbol {term}") from error
+        raise AddressError(f"{text!r}: the kernel has no symbol or enumerator {term}") from error
+
+
+def address_in(kernel: KernelImage, address: Address) -> int:
+    """Return the virtual address that ``kernel``'s description writes as ``address``."""
+
+    def named(name: str) -> int:
+        enumerator = kernel.types.enumerator(name)
+        return kernel.symbol(name) if enumerator is None else enumerator
+
+    if isinstance(address, int):
+        return address
+    try:
+        return evaluate(address, named)
+    except AddressError as error:
+        where = kernel.description.path or "description"
+        raise AddressError(f"{where}: {error}") from None
+
+
+def whole_pages(kernel: KernelImage, what: str, virtual: Address, end: Address) -> range:
+    """Return the pages [``virtual``, ``end``); raise :class:`AddressError` if they are none.
+
+    ``what`` names the range in the error.
+    """
+    start, stop = address_in(kernel, virtual), address_in(kernel, end) or ADDRESS_SPACE
+    where = f"{kernel.description.path or 'description'}: {what}: 0x{start:x}-0x{stop:x}"
+    if start % FRAME_SIZE or stop % FRAME_SIZE:
+        raise AddressError(f"{where}: virtual and end must be multiples of {FRAME_SIZE}")
+    if not start < stop <= ADDRESS_SPACE:
+        raise AddressError(f"{where}: end must be above virtual, and not above 4 GiB")
+    return pages_of(start, stop)
 
 
 def pages_of(start: int, end: int) -> range:

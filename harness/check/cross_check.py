@@ -228,7 +228,7 @@ def _touch(kernel: KernelMonitor, described: Monitor, virtual: int, value: int |
 
 def _restless(model: Model) -> tuple[range, ...]:
     """Return the virtual addresses of windows, and of the image's data in linear maps."""
-    windows = [range(one.virtual, one.end) for one in model.description.page_tables.window]
+    windows = [range(one.start * FRAME_SIZE, one.stop * FRAME_SIZE) for one in model.windows]
     data = [
         range(start, start + len(frames) * FRAME_SIZE)
         for linear in model.linear

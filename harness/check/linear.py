@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.check.addresses import evaluate, pages_of
+from harness.check.addresses import address_in, pages_of, whole_pages
 from harness.check.runs import outward
 from harness.image.description import LinearMapping
 from harness.image.kernel_image import KernelImage, Segment
@@ -88,7 +88,7 @@ def linear_maps(kernel: KernelImage) -> tuple[LinearMap, ...]:
 def _linear_map(kernel: KernelImage, mapping: LinearMapping) -> LinearMap:
     return LinearMap(
         name=mapping.name,
-        pages=pages_of(mapping.virtual, mapping.end),
+        pages=whole_pages(kernel, mapping.name, mapping.virtual, mapping.end),
         sets=mapping.frames,
         writable=mapping.writable,
         user=mapping.user,
@@ -96,10 +96,24 @@ def _linear_map(kernel: KernelImage, mapping: LinearMapping) -> LinearMap:
         read_only=tuple(_frames(part) for part in kernel.segments if not part.writable),
         writable_image=tuple(_frames(part) for part in kernel.segments if part.writable),
         exceptions=tuple(
-            (start, pages_of(evaluate(start, kernel.symbol), evaluate(end, kernel.symbol)))
+            (start, pages_of(address_in(kernel, start), address_in(kernel, end)))
             for start, end in mapping.except_
         ),
     )
+
+
+def window_pages(kernel: KernelImage) -> tuple[range, ...]:
+    """Return the virtual pages of each window that ``kernel``'s description promises."""
+    described = kernel.description.page_tables.window
+    return tuple(whole_pages(kernel, one.name, one.virtual, one.end) for one in described)
+
+
+def user_pages(kernel: KernelImage, linear: tuple[LinearMap, ...]) -> range:
+    """Return the virtual pages of user programs: as described, else below every linear map."""
+    user = kernel.description.page_tables.user
+    if user is not None:
+        return whole_pages(kernel, "user space", user.virtual, user.end)
+    return range(min((one.pages.start for one in linear), default=0))
 
 
 def _frames(segment: Segment) -> range:

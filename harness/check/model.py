@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from harness.check.linear import LinearMap, linear_maps
+from harness.check.linear import LinearMap, linear_maps, user_pages, window_pages
 from harness.check.runs import FRAME_SIZE, inward, outward, runs
 from harness.image.description import Description
 from harness.image.kernel_image import KernelImage
@@ -68,6 +68,10 @@ class Model:
     """Frames of the kernel's image, .bss included."""
     zones: tuple[FrameZone, ...]
     linear: tuple[LinearMap, ...]
+    windows: tuple[range, ...] = ()
+    """Virtual pages of temporary mappings."""
+    user: range = range(0)
+    """Virtual pages of user programs."""
     entries: int = 0
     """Entries of the firmware's map."""
     description: Description = field(default_factory=Description, repr=False)
@@ -91,13 +95,16 @@ class Model:
         usable = _usable(memory_map, ram_ranges, _span(memory_map, image, placed))
         _keep_largest(usable, kernel.description.firmware_map.regions)
         reason, reasons = _reasons(usable, image, placed)
+        linear = linear_maps(kernel)
         return cls(
             usable=usable,
             reason=reason,
             reasons=reasons,
             image=image,
             zones=_zones(kernel.description),
-            linear=linear_maps(kernel),
+            linear=linear,
+            windows=window_pages(kernel),
+            user=user_pages(kernel, linear),
             entries=len(memory_map.entries),
             description=kernel.description,
         )

@@ -20,7 +20,7 @@ from harness.check.linear import (
 )
 from harness.check.model import Model
 from harness.check.pages import heap_range, mapped_pages
-from harness.check.runs import FRAME_SIZE, Mask, outward
+from harness.check.runs import FRAME_SIZE, Mask
 from harness.check.violation import Violation
 from harness.decode.state import ControlRegisters, MemoryState, PageTables
 
@@ -175,19 +175,15 @@ def _check_elsewhere(findings: Findings, model: Model, state: MemoryState, ledge
     for linear in model.linear:
         outside &= (page < linear.pages.start) | (page >= linear.pages.stop)
     others, page = mappings[outside], page[outside]
-    border = min(linear.pages.start for linear in model.linear)
-    _check_user_half(findings, others[page < border], ledger)
-    _check_kernel_half(findings, model, state, others[page >= border])
+    user = (page >= model.user.start) & (page < model.user.stop)
+    _check_user_space(findings, others[user], ledger)
+    _check_kernel_space(findings, model, state, others[~user])
 
 
-def _check_kernel_half(
+def _check_kernel_space(
     findings: Findings, model: Model, state: MemoryState, others: npt.NDArray[np.void]
 ) -> None:
-    windows = [
-        outward(range(window.virtual, window.end))
-        for window in model.description.page_tables.window
-    ]
-    known = [*windows, *(heap_range(heap) for heap in state.heaps)]
+    known = [*model.windows, *(heap_range(heap) for heap in state.heaps)]
     page = (others["virtual"] // FRAME_SIZE).astype(np.int64)
     stray = np.ones(len(others), dtype=np.bool_)
     for pages in known:
@@ -200,8 +196,8 @@ def _check_kernel_half(
     _report(findings, "user-entry", others[lax & ~others["user"]], _USER_ENTRY, "V7")
 
 
-def _check_user_half(findings: Findings, others: npt.NDArray[np.void], ledger: Ledger) -> None:
-    """Below the kernel only frames may be mapped that somebody took for that purpose."""
+def _check_user_space(findings: Findings, others: npt.NDArray[np.void], ledger: Ledger) -> None:
+    """In user space only frames may be mapped that somebody took for that purpose."""
     frames = (others["physical"] // FRAME_SIZE).astype(np.int64)
     held = np.zeros(len(others), dtype=np.bool_)
     known = frames < len(ledger.owners)
@@ -209,10 +205,10 @@ def _check_user_half(findings: Findings, others: npt.NDArray[np.void], ledger: L
         held[known] |= ledger.owned_by(name)[frames[known]]
     free = np.zeros(len(others), dtype=np.bool_)
     free[known] = ledger.owned_by(FREE)[frames[known]]
-    what = "mapped below the kernel to [a frame that is|frames that are] free"
+    what = "mapped in user space to [a frame that is|frames that are] free"
     _report(findings, "maps-free", others[free], what, "V4", "V7")
-    what = "mapped below the kernel, but [its frame was|their frames were] not given to anybody"
-    _report(findings, "user-half", others[~free & ~held], what, "V7")
+    what = "mapped in user space, but [its frame was|their frames were] not given to anybody"
+    _report(findings, "user-space", others[~free & ~held], what, "V7")
 
 
 def _report(

@@ -23,7 +23,9 @@ __all__ = [
     "load_description",
 ]
 
-PAGE_SIZE = 4096
+Address = int | str
+"""A virtual address: a number, or a sum of symbols, enumerators and numbers; an ``end`` of 0 is
+2^32. Only the kernel's image tells what it comes to."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ class LinearMapping:
     """Pages [``virtual``, ``end``) that map frames 0, 1, 2 … in order."""
 
     name: str
-    virtual: int
-    end: int
+    virtual: Address
+    end: Address
     frames: tuple[Literal["usable", "image"], ...]
     writable: bool = True
     user: bool = False
@@ -125,8 +127,16 @@ class WindowMapping:
     """Virtual addresses [``virtual``, ``end``) of temporary mappings that own nothing."""
 
     name: str
-    virtual: int
-    end: int
+    virtual: Address
+    end: Address
+
+
+@dataclass(frozen=True)
+class UserSpace:
+    """Virtual addresses [``virtual``, ``end``) that are the user programs'."""
+
+    virtual: Address
+    end: Address
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,8 @@ class PageTables:
 
     linear: tuple[LinearMapping, ...] = ()
     window: tuple[WindowMapping, ...] = ()
+    user: UserSpace | None = None
+    """Without it, all that lies below the lowest linear map."""
 
 
 @dataclass(frozen=True)
@@ -374,7 +386,7 @@ def load_description(path: Path) -> Description:
     reader = TableReader(document)
     description = reader.read(Description, path=path.resolve())
     _check_patterns(reader, description)
-    _check_addresses(reader, description)
+    _check_zones(reader, description)
     _check_names(reader, description)
     return description
 
@@ -397,22 +409,13 @@ def _check_patterns(reader: TableReader, description: Description) -> None:
         raise reader.error(("monitor", "answer"), "needs a group (?P<status>…)")
 
 
-def _check_addresses(reader: TableReader, description: Description) -> None:
-    where: Where
+def _check_zones(reader: TableReader, description: Description) -> None:
     previous = 0
     for index, zone in enumerate(description.zones):
         if zone.end <= previous:
-            where = ("zones", index, "end")
+            where: Where = ("zones", index, "end")
             raise reader.error(where, f"0x{zone.end:x} does not lie behind 0x{previous:x}")
         previous = zone.end
-    for kind in ("linear", "window"):
-        for index, mapping in enumerate(getattr(description.page_tables, kind)):
-            if mapping.virtual % PAGE_SIZE or mapping.end % PAGE_SIZE:
-                where = ("page_tables", kind, index, "virtual")
-                raise reader.error(where, "virtual and end must be multiples of 4096")
-            if mapping.virtual >= mapping.end:
-                where = ("page_tables", kind, index, "end")
-                raise reader.error(where, "must be above virtual")
 
 
 def _check_names(reader: TableReader, description: Description) -> None:

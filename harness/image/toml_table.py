@@ -153,7 +153,8 @@ class TableReader:
         origin = typing.get_origin(hint)
         arguments = typing.get_args(hint)
         if origin is types.UnionType:
-            return self._value(arguments[0], value, where)
+            fitting = (one for one in arguments if type(value) is one)
+            return self._value(next(fitting, arguments[0]), value, where)
         if hint is re.Pattern or origin is re.Pattern:
             return self._pattern(value, where)
         if origin is typing.Literal:

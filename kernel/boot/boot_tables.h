@@ -5,7 +5,7 @@
 
 /*
  * The temporary page directory, part of the image: the first BOOT_MAP_SIZE bytes of physical memory
- * at 0 and at KERNEL_BASE, in 4 KiB pages, and the window in the last slot.
+ * at 0 and at KERNEL_BASE, in 4 KiB pages, and the window in its slot.
  */
 #define BOOT_MAP_SIZE 0x800000u
 

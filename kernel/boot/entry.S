@@ -1,22 +1,23 @@
 /*
- * From the Multiboot machine state to C in the higher half.
+ * From the Multiboot machine state to C with paging on.
  *
  * On entry (Multiboot 0.6.96, section 3.2): EAX = magic, EBX = physical address of the boot
  * information, flat 32-bit segments, paging and interrupts off. ESP, GDTR and IDTR are undefined:
  * nothing here uses a stack or loads a segment before C has its own descriptors.
  */
+#include "mm/layout.h"
+
 #define MULTIBOOT_HEADER_MAGIC 0x1BADB002
 #define MULTIBOOT_HEADER_FLAGS 0x00000003 /* modules page aligned; memory size wanted */
 
-#define KERNEL_BASE     0xC0000000 /* mm/layout.h */
-#define KERNEL_SLOT     (KERNEL_BASE >> 22)
+#define DIRECTORY_SLOT(virtual) ((virtual) >> 22)
 #define PAGE_SIZE       4096
-#define BOOT_TABLES     2 /* 4 MiB each; linker/higher-half.ld checks that the image fits */
+#define BOOT_TABLES     2 /* 4 MiB each; linker/ checks that the image fits */
 #define STACK_SIZE      (4 * PAGE_SIZE)
 #define PTE_KERNEL      0x003 /* present, writable */
 #define CR0_PG          0x80000000
 #define CR0_CD_NW       0x60000000 /* set by reset; only firmware would have cleared them */
-#define PHYSICAL(symbol) ((symbol) - KERNEL_BASE)
+#define PHYSICAL(symbol) ((symbol) - LAYOUT_KERNEL_BASE)
 
         .section .boot, "ax"
         .balign 4
@@ -40,17 +41,18 @@ fill_tables:
         add     $PAGE_SIZE, %eax
         loop    fill_tables
 
-        /* The same tables twice: identity, for the jump, and higher half. */
+        /* The same tables at 0, for the jump, and where the direct map will be. */
         mov     $PHYSICAL(boot_page_directory), %edi
         mov     $PHYSICAL(boot_page_tables) + PTE_KERNEL, %eax
         mov     $BOOT_TABLES, %ecx
 fill_directory:
         mov     %eax, (%edi)
-        mov     %eax, (KERNEL_SLOT * 4)(%edi)
+        mov     %eax, (DIRECTORY_SLOT(LAYOUT_KERNEL_BASE) * 4)(%edi)
         add     $4, %edi
         add     $PAGE_SIZE, %eax
         loop    fill_directory
-        movl    $PHYSICAL(window_table) + PTE_KERNEL, PHYSICAL(boot_page_directory) + 1023 * 4
+        movl    $PHYSICAL(window_table) + PTE_KERNEL, \
+                PHYSICAL(boot_page_directory) + DIRECTORY_SLOT(LAYOUT_WINDOW_BASE) * 4
 
         mov     $PHYSICAL(boot_page_directory), %eax
         mov     %eax, %cr3
@@ -58,13 +60,13 @@ fill_directory:
         and     $~CR0_CD_NW, %eax
         or      $CR0_PG, %eax
         mov     %eax, %cr0
-        mov     $higher_half, %eax
+        mov     $paged_entry, %eax
         jmp     *%eax
         .size entry, . - entry
 
         .text
-        .type higher_half, @function
-higher_half:
+        .type paged_entry, @function
+paged_entry:
         mov     $boot_stack_top, %esp
         push    $0
         popf                    /* NT and AC may be set, and would be felt much later */
@@ -72,7 +74,7 @@ higher_half:
         push    %ebx
         push    %esi
         call    kernel_main     /* does not return */
-        .size higher_half, . - higher_half
+        .size paged_entry, . - paged_entry
 
         .section .bss, "aw", @nobits
         .balign PAGE_SIZE

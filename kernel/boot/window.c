@@ -1,4 +1,4 @@
-/* Physical memory a page at a time, through the last slot of whichever page directory is in use. */
+/* Physical memory a page at a time, through a slot that every page directory has. */
 #include "boot/window.h"
 
 #include "cpu/features.h"

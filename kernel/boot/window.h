@@ -6,8 +6,8 @@
 /*
  * Physical memory through one page of virtual address space: works for any physical address, on
  * any CPU, before and after the permanent page directory. The window's page table is part of the
- * kernel's image and serves the last 4 MiB of the address space (WINDOW_BASE in mm/layout.h) in
- * every page directory. Reads of physical memory that is not there give all ones.
+ * kernel's image and serves the 4 MiB at WINDOW_BASE (mm/layout.h) in every page directory. Reads
+ * of physical memory that is not there give all ones.
  */
 extern uint32_t window_table[1024];
 

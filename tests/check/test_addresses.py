@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.check.addresses import AddressError, evaluate, pages_of
+from harness.check.addresses import AddressError, address_in, evaluate, pages_of, whole_pages
+from harness.image.kernel_image import KernelImage
 
 SYMBOLS = {"stack": 0xC0105000, "_end2": 0x2000}
 
@@ -34,3 +35,36 @@ def test_anything_else_is_refused_with_its_text(text: str) -> None:
 def test_pages_are_rounded_outward_and_may_end_at_4_gib() -> None:
     assert pages_of(0x1FFF, 0x3001) == range(1, 4)
     assert pages_of(0xFFFFF000, 0) == range(0xFFFFF, 0x100000)
+
+
+def test_a_name_is_an_enumerator_or_a_symbol(kernel: KernelImage) -> None:
+    assert address_in(kernel, "USER_END - 1") == 0xBFFFFFFF
+    assert address_in(kernel, "kernel_main") == kernel.symbol("kernel_main")
+    assert address_in(kernel, 0x1000) == 0x1000
+
+
+def test_an_unknown_name_is_reported_with_the_description(kernel: KernelImage) -> None:
+    with pytest.raises(AddressError, match=r"harness\.toml: 'NO \+ 1': .* enumerator NO$"):
+        address_in(kernel, "NO + 1")
+
+
+def test_a_range_of_whole_pages_may_end_at_4_gib(kernel: KernelImage) -> None:
+    assert whole_pages(kernel, "w", "WINDOW_BASE", "WINDOW_BASE + 0x400000").stop == 0x100000
+    assert whole_pages(kernel, "w", 0xFFFFF000, 0x100000000) == range(0xFFFFF, 0x100000)
+
+
+@pytest.mark.parametrize(
+    ("virtual", "end", "message"),
+    [
+        (0, 4097, "w: 0x0-0x1001: virtual and end must be multiples of 4096"),
+        (1, 4096, "w: 0x1-0x1000: virtual and end must be multiples of 4096"),
+        (8192, 8192, "w: 0x2000-0x2000: end must be above virtual"),
+        (0, 0x100001000, "w: 0x0-0x100001000: end must be above virtual, and not above 4 GiB"),
+    ],
+)
+def test_what_is_no_range_of_pages_is_refused(
+    kernel: KernelImage, virtual: int, end: int, message: str
+) -> None:
+    with pytest.raises(AddressError) as error:
+        whole_pages(kernel, "w", virtual, end)
+    assert message in str(error.value)

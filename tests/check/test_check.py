@@ -254,7 +254,7 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("hole mapped", map_page(BASE + 0xA0000, 0xA0), "paging.extra",
      "page at virtual 0xc00a0000 is mapped in the direct map, but its frame is neither"),
     ("stray page", map_page(0xF0000000, 0x150), "paging.stray", "virtual 0xf0000000"),
-    ("page below the kernel", map_page(0x1000, 0x120), "paging.user-half", "virtual 0x1000"),
+    ("page below the kernel", map_page(0x1000, 0x120), "paging.user-space", "virtual 0x1000"),
     ("free frame below the kernel", map_page(0x1000, 0x300), "paging.maps-free", "virtual 0x1000"),
     ("window for users", in_mapping(example.WINDOW, user=True), "paging.user", "0xffc00000"),
     ("shared table", in_tables(0x121, 0xD0000000), "paging.shared-table",

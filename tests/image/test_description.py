@@ -50,7 +50,7 @@ def test_values_keep_their_names(tmp_path: Path) -> None:
     [[page_tables.linear]]
     name = "direct"
     virtual = 0xC0000000
-    end = 0xC0400000
+    end = "BASE + 0x400000"
     frames = ["image"]
     global = true
     except = [["0", "a + 1"]]
@@ -68,6 +68,7 @@ def test_values_keep_their_names(tmp_path: Path) -> None:
     description = _load(tmp_path, text)
     assert description.moments == {"early": "hand_over"}
     linear = description.page_tables.linear[0]
+    assert (linear.virtual, linear.end) == (0xC0000000, "BASE + 0x400000")
     assert (linear.global_, linear.except_, linear.user) == (True, (("0", "a + 1"),), False)
     assert description.frame_table is not None
     assert description.frame_table.owners == {"page table": "flags & 1"}
@@ -101,8 +102,8 @@ MISTAKES = [
         6,
         "zones[1].end: 0x9 does not lie behind 0x9",
     ),
-    (_LINEAR.format(4096, 4097), 3, "page_tables.linear[0].virtual: virtual and end must be mult"),
-    (_LINEAR.format(8192, 8192), 4, "page_tables.linear[0].end: must be above virtual"),
+    (_LINEAR.format("true", 4096), 3, "page_tables.linear[0].virtual: must be a non-negative int"),
+    (_LINEAR.format(4096, '""'), 4, "page_tables.linear[0].end: must not be empty"),
     (_LINEAR.format(0, 4096) + '\nexcept = [["1"]]', 6, "must have 2 elements, not 1"),
     (_MONITOR.format("{tag}", "{tag}"), 3, "monitor.request: needs {command}"),
     (_MONITOR.format("{tag} {command}", "x"), 4, "monitor.answer: needs {tag}"),

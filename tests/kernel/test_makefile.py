@@ -21,15 +21,21 @@ def copy_tree(top: Path) -> Path:
 
 
 def make(kernel: Path, *arguments: str) -> str:
-    """Run make in the kernel's folder and return what it said."""
+    """Run make in the kernel's folder, which must succeed, and return what it said."""
+    status, said = try_make(kernel, *arguments)
+    assert status == 0, said
+    return said
+
+
+def try_make(kernel: Path, *arguments: str) -> tuple[int, str]:
+    """Run make in the kernel's folder and return its status and what it said."""
     environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     jobs = f"-j{len(os.sched_getaffinity(0))}"
     command = ["make", jobs, "-C", str(kernel), *arguments]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +60,23 @@ def test_only_what_a_change_reaches_is_built_again(built: tuple[Path, Path]) -> 
     (kernel / "mm" / "mm.c").touch()
     assert make(kernel, output).count(" -c ") == 1
     assert make(kernel, output, "EXTRA_CFLAGS=-DOTHER").count(" -c ") > 1
+
+
+def test_another_layout_in_the_same_folder_is_compiled_and_linked_anew(
+    built: tuple[Path, Path],
+) -> None:
+    kernel, image = built
+    output, before = f"O={image.parent}", image.read_bytes()
+    assert make(kernel, output, "LAYOUT=identity").count(" -c ") > 1
+    assert image.read_bytes() != before
+    make(kernel, output, "LAYOUT=higher-half")
+    assert image.read_bytes() == before
+
+
+def test_an_unknown_layout_is_refused_with_the_names_there_are(built: tuple[Path, Path]) -> None:
+    status, said = try_make(built[0], f"O={built[1].parent}", "LAYOUT=lower-half")
+    assert status != 0
+    assert "no layout 'lower-half': there are higher-half identity" in said
 
 
 def test_clean_leaves_what_is_not_its_own(built: tuple[Path, Path]) -> None:

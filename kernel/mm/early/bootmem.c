@@ -182,7 +182,7 @@ void bootmem_free_contiguous(void *address, size_t count)
 {
     alive();
     uintptr_t virtual = (uintptr_t)address;
-    if (virtual < KERNEL_BASE || virtual - KERNEL_BASE >= DIRECT_MAP_SIZE || virtual % PAGE_SIZE)
+    if (!in_direct_map(virtual) || virtual % PAGE_SIZE)
         panic("bootmem: 0x%08x freed, which is no page of the direct map", (unsigned)virtual);
     pfn_t first = PHYS_TO_PFN(VIRT_TO_PHYS(address));
     for (size_t i = 0; i < count; i++) {
