@@ -6,6 +6,7 @@
 #include "mm/firmware_map.h"
 #include "mm/frames/frames.h"
 #include "mm/heap/heap.h"
+#include "mm/heap/slab.h"
 #include "mm/paging/areas.h"
 #include "mm/paging/paging.h"
 #include "mm/paging/space.h"
@@ -36,5 +37,6 @@ void mm_init(void)
     paging_init();
     spaces_init();
     areas_init();
+    slab_init();
     heap_init();
 }

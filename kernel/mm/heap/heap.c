@@ -3,9 +3,10 @@
 
 #include "mm/choice.h"
 #include "mm/heap/kmalloc.h"
+#include "mm/heap/malloc.h"
 
 /* The first one is the default. */
-static const struct heap *const heaps[] = {&kmalloc_heap};
+static const struct heap *const heaps[] = {&kmalloc_heap, &malloc_heap};
 
 const struct heap *heap;
 
