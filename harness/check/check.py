@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from harness.check.bitmaps import check_bitmaps
 from harness.check.blocks import Blocks
@@ -14,7 +15,7 @@ from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
 from harness.check.heaps import check_heaps
 from harness.check.in_charge import check_in_charge
-from harness.check.ledger import build_ledger, check_ledger
+from harness.check.ledger import Ledger, build_ledger, check_ledger
 from harness.check.model import READY, Model
 from harness.check.paging import check_paging
 from harness.check.runs import FRAME_SIZE
@@ -25,11 +26,20 @@ from harness.decode.state import DecodeFault, MemoryState
 
 def check(model: Model, state: MemoryState) -> tuple[Violation, ...]:
     """Return everything that is wrong with ``state`` on the machine that ``model`` describes."""
-    return examine(model, state)[0]
+    return examine(model, state).violations
 
 
-def examine(model: Model, state: MemoryState) -> tuple[tuple[Violation, ...], Summary]:
-    """Return what is wrong, and the figures.
+@dataclass(frozen=True)
+class Examination:
+    """What is wrong with a state, and what was found on the way."""
+
+    violations: tuple[Violation, ...]
+    summary: Summary
+    ledger: Ledger
+
+
+def examine(model: Model, state: MemoryState) -> Examination:
+    """Return what is wrong, the figures, and who owns each frame.
 
     At moments before ``ready`` only the allocators that live then are checked: the other structures
     are still being built.
@@ -47,7 +57,7 @@ def examine(model: Model, state: MemoryState) -> tuple[tuple[Violation, ...], Su
         violations += check_free_lists(model, state, everything)
         violations += check_paging(model, state, ledger)
         violations += check_heaps(state)
-    return causes_first(violations), summarise(model, ledger, blocks)
+    return Examination(causes_first(violations), summarise(model, ledger, blocks), ledger)
 
 
 def _span(state: MemoryState) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from harness.check.causes import causes_first
 from harness.check.check import examine
 from harness.check.contents import check_contents
+from harness.check.ledger import Ledger
 from harness.check.model import READY, Model
 from harness.check.summary import Summary
 from harness.check.violation import Violation
@@ -24,6 +25,7 @@ class Inspection:
     state: MemoryState
     violations: tuple[Violation, ...]
     summary: Summary
+    ledger: Ledger
 
 
 def model_of(guest: Guest) -> Model:
@@ -35,9 +37,11 @@ def inspect_guest(guest: Guest, moment: str = READY) -> Inspection:
     """Decode and check a paused ``guest`` at a ``moment`` of its kernel's description."""
     model = model_of(guest)
     state = decode(guest.ram, control_registers(guest), guest.spec.kernel, moment)
-    found, summary = examine(model, state)
+    found = examine(model, state)
     contents = check_contents(guest.spec.kernel, guest.ram, _kept(guest))
-    return Inspection(model, state, causes_first((*contents, *found)), summary)
+    return Inspection(
+        model, state, causes_first((*contents, *found.violations)), found.summary, found.ledger
+    )
 
 
 def _kept(guest: Guest) -> list[Placement]:

@@ -7,6 +7,7 @@ is exactly one bit set?
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,8 @@ class Ledger:
     interface, for one."""
     complete: bool
     """Whether the state tells every owner, so that a frame without one is lost."""
+    own: frozenset[str] = frozenset()
+    """The memory manager itself: its records and page tables. Other owners are its callers."""
 
     def owned_by(self, name: str) -> npt.NDArray[np.bool_]:
         """Return the frames that ``name`` owns."""
@@ -65,6 +68,21 @@ class Ledger:
         """The frames that some allocator says are free."""
         return self.owned_by(FREE)
 
+    @property
+    def overhead(self) -> npt.NDArray[np.bool_]:
+        """The frames that the memory manager needs for itself."""
+        return self._owned_by_any(self.own)
+
+    @property
+    def given(self) -> npt.NDArray[np.bool_]:
+        """The frames that its callers have, as frames or in a heap's pages."""
+        return self._owned_by_any(set(self.names) - self.own - {FREE, RESERVED})
+
+    def _owned_by_any(self, names: Collection[str]) -> npt.NDArray[np.bool_]:
+        bits = sum(1 << bit for bit, name in enumerate(self.names) if name in names)
+        owned: Mask = (self.owners & np.uint32(bits)) != 0
+        return owned
+
 
 class _Builder:
     """Collects owners; what is part of the kernel's image may lie inside it."""
@@ -72,6 +90,7 @@ class _Builder:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.names = [RESERVED]
+        self.own = {PAGE_TABLE}
         self.owners = (model.reason != ALLOCATABLE).astype(np.uint32)
 
     def _bit(self, name: str) -> np.uint32:
@@ -90,7 +109,8 @@ class _Builder:
             self.owners[known] |= self._bit(name)
 
     def give_record(self, name: str, storage: tuple[range, ...]) -> None:
-        """Give byte ranges to ``name``, except where they are part of the kernel's image."""
+        """Give a record's byte ranges to ``name``, except what is part of the kernel's image."""
+        self.own.add(name)
         for byte_range in storage:
             frames = outward(byte_range)
             self.give(name, self.outside_image(np.arange(frames.start, frames.stop)))
@@ -123,7 +143,9 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
     for record in state.metadata:
         builder.give_record(f"metadata {record.name}", record.storage)
     recorded = _give_recorded(builder, state)
-    return Ledger(tuple(builder.names), builder.owners, recorded, _is_complete(state))
+    return Ledger(
+        tuple(builder.names), builder.owners, recorded, _is_complete(state), frozenset(builder.own)
+    )
 
 
 def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:

@@ -361,7 +361,7 @@ def test_heap_areas_that_claim_absurd_ranges_end(model: Model) -> None:
 
 
 def test_the_summary_accounts_for_every_usable_frame(model: Model) -> None:
-    summary = examine(model, example.state())[1]
+    summary = examine(model, example.state()).summary
     assert summary.usable_bytes == len(example.usable()) * PAGE
     assert summary.free_bytes + sum(summary.lost.values()) * PAGE == summary.usable_bytes
     assert summary.largest_free_block == 512 * PAGE
@@ -378,5 +378,5 @@ def test_the_summary_accounts_for_every_usable_frame(model: Model) -> None:
 
 
 def test_the_summary_names_what_nobody_owns(model: Model) -> None:
-    summary = examine(model, in_list(1, 9, lambda f: [])(example.state()))[1]
+    summary = examine(model, in_list(1, 9, lambda f: [])(example.state())).summary
     assert summary.lost["nobody"] == 512
