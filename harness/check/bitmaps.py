@@ -1,4 +1,9 @@
-"""Bitmaps over frames, at the moment at which they are in charge."""
+"""Bitmaps over frames, at the moment at which they are in charge.
+
+Before the kernel is ready each bit follows from the model and the decoded records. Once it is, the
+bitmap is the frame allocator: anybody may have been given a frame, and the ledger compares its free
+frames with everybody's.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from harness.check.findings import Findings
 from harness.check.in_charge import is_in_charge
 from harness.check.model import ALLOCATABLE, READY, Model
 from harness.check.runs import Mask, runs_by_key
-from harness.check.taken import why_in_words, why_taken
+from harness.check.taken import boot_time_records, why_in_words, why_taken
 from harness.check.violation import Violation
 from harness.decode.state import Bitmap, MemoryState
 
@@ -18,32 +23,41 @@ def check_bitmaps(model: Model, state: MemoryState) -> tuple[Violation, ...]:
     findings = Findings("bitmap")
     for bitmap in state.bitmaps:
         if is_in_charge(findings, model, state, bitmap):
-            _check_bits(findings, model, state, bitmap)
+            if state.moment != READY:
+                _check_bits(findings, model, state, bitmap)
+            _check_extent(findings, model, bitmap)
+            _check_counts(findings, bitmap)
+            _check_reserved(findings, model, state, bitmap)
+            _check_cursor(findings, bitmap)
     return findings.result()
 
 
 def _check_bits(findings: Findings, model: Model, state: MemoryState, bitmap: Bitmap) -> None:
-    count = len(bitmap.taken)
-    why = why_taken(model, state)[bitmap.first_frame : bitmap.first_frame + count]
+    why = why_taken(model, state)[_part(bitmap)]
     must = why != ALLOCATABLE
     for start, end, key in runs_by_key(must & ~bitmap.taken, why):
-        one = np.zeros(count, dtype=np.bool_)
+        one = np.zeros(len(why), dtype=np.bool_)
         one[start:end] = True
         _report_free(findings, model, bitmap, one, key)
-    if state.moment != READY:
-        # Later anybody may have been given a frame, and a bitmap does not say who.
-        what = f"taken in {bitmap.name}, but nothing that was decoded uses [it|them]"
-        findings.add_frames("taken", bitmap.taken & ~must, what, ("V3",), bitmap.first_frame)
-    beyond = model.allocatable
-    beyond[bitmap.first_frame : bitmap.first_frame + count] = False
-    findings.add_frames("extent", beyond, f"usable, but beyond {bitmap.name}", ("V3",))
-    _check_counts(findings, bitmap)
+    what = f"taken in {bitmap.name}, but nothing that was decoded uses [it|them]"
+    findings.add_frames("taken", bitmap.taken & ~must, what, ("V3",), bitmap.first_frame)
+
+
+def _part(bitmap: Bitmap) -> slice:
+    """Return the bitmap's frames among all."""
+    return slice(bitmap.first_frame, bitmap.first_frame + len(bitmap.taken))
 
 
 def _report_free(findings: Findings, model: Model, bitmap: Bitmap, mask: Mask, key: int) -> None:
     what, breaks = why_in_words(model, key)
     message = f"free in {bitmap.name}, but must not be: {what}"
     findings.add_frames("free", mask, message, breaks, bitmap.first_frame)
+
+
+def _check_extent(findings: Findings, model: Model, bitmap: Bitmap) -> None:
+    beyond = model.allocatable
+    beyond[_part(bitmap)] = False
+    findings.add_frames("extent", beyond, f"usable, but beyond {bitmap.name}", ("V3",))
 
 
 def _check_counts(findings: Findings, bitmap: Bitmap) -> None:
@@ -54,3 +68,27 @@ def _check_counts(findings: Findings, bitmap: Bitmap) -> None:
     if not bitmap.padding_taken:
         message = f"{bitmap.name}: bits behind the last frame say free"
         findings.add("padding", message, ("V1", "V5"))
+
+
+def _check_reserved(findings: Findings, model: Model, state: MemoryState, bitmap: Bitmap) -> None:
+    """The frames that are never given out: what the model forbids, and records of the boot."""
+    if bitmap.reserved is None:
+        return
+    must = (model.reason != ALLOCATABLE) | boot_time_records(model, state)
+    must = must[_part(bitmap)]
+    first = bitmap.first_frame
+    what = f"managed by {bitmap.name}, but must never be given out"
+    findings.add_frames("managed", must & ~bitmap.reserved, what, ("V1", "V2"), first)
+    what = f"never given out by {bitmap.name}, without a reason: lost to it"
+    findings.add_frames("reserved", bitmap.reserved & ~must, what, ("V3",), first)
+    managed = int(np.count_nonzero(~bitmap.reserved))
+    if bitmap.managed_count is not None and bitmap.managed_count != managed:
+        message = f"{bitmap.name} counts {bitmap.managed_count} managed frames, but has {managed}"
+        findings.add("managed-counter", message, ("V6",))
+
+
+def _check_cursor(findings: Findings, bitmap: Bitmap) -> None:
+    end = bitmap.first_frame + len(bitmap.taken)
+    if bitmap.cursor is not None and not bitmap.first_frame <= bitmap.cursor <= end:
+        message = f"{bitmap.name} goes on at frame 0x{bitmap.cursor:x}, beyond its last one"
+        findings.add("cursor", message, ("V5", "V11"))

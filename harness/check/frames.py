@@ -11,7 +11,8 @@ from harness.check.blocks import Blocks
 from harness.check.findings import Findings
 from harness.check.ledger import RESERVED, Ledger, decoded_owners
 from harness.check.model import ALLOCATABLE, IMAGE, Model
-from harness.check.runs import Mask, outward, runs_by_key
+from harness.check.runs import Mask, runs_by_key
+from harness.check.taken import boot_time_records
 from harness.check.violation import Violation
 from harness.decode.state import FrameTable, MemoryState
 
@@ -154,13 +155,8 @@ def _check_reserved(subject: _Subject) -> None:
 
 
 def _boot_time_records(subject: _Subject) -> Mask:
-    records = np.zeros(subject.model.frames, dtype=np.bool_)
-    for record in subject.state.metadata:
-        if record.owner is None:
-            for storage in record.storage:
-                frames = outward(storage)
-                records[frames.start : frames.stop] = True
-    return records[subject.part]
+    records: Mask = boot_time_records(subject.model, subject.state)[subject.part]
+    return records
 
 
 def _check_owners(subject: _Subject, ledger: Ledger) -> None:

@@ -29,6 +29,22 @@ def why_taken(model: Model, state: MemoryState) -> npt.NDArray[np.uint16]:
     return why
 
 
+def boot_time_records(model: Model, state: MemoryState) -> npt.NDArray[np.bool_]:
+    """Return the frames of records that were taken before there was a frame allocator.
+
+    It has never been given those.
+    """
+    keepers: tuple[Metadata | Bitmap, ...] = (
+        *(record for record in state.metadata if record.owner is None),
+        *state.bitmaps,
+    )
+    records = np.zeros(model.frames, dtype=np.bool_)
+    for storage in (storage for keeper in keepers for storage in keeper.storage):
+        frames = outward(storage)
+        records[frames.start : frames.stop] = True
+    return records
+
+
 def why_in_words(model: Model, key: int) -> tuple[str, tuple[str, ...]]:
     """Return what a key of :func:`why_taken` means, and the properties that freeing it breaks."""
     if key == USED:

@@ -28,14 +28,28 @@ def decode_bitmap(context: Context, description: Description, moment: str) -> Bi
     count = context.count(description.bits, "the number of bits", MAX_FRAMES - first)
     virtual, bits = read_bits(context, description.words, count)
     taken = bits == description.taken
+    storage = context.space.physical_ranges(virtual, len(bits) // 8)
     return Bitmap(
         name=description.name,
         first_frame=first,
         taken=taken[:count].copy(),
         padding_taken=bool(taken[count:].all()),
-        storage=context.space.physical_ranges(virtual, len(bits) // 8),
+        storage=storage if description.metadata is None else (),
         free_count=context.counter(description.free_count),
+        reserved=_reserved(context, description, count),
+        managed_count=context.counter(description.managed),
+        cursor=context.counter(description.cursor),
     )
+
+
+def _reserved(
+    context: Context, description: Description, count: int
+) -> npt.NDArray[np.bool_] | None:
+    if description.reserved is None:
+        return None
+    bits = read_bits(context, description.reserved, count)[1]
+    reserved: npt.NDArray[np.bool_] = bits[:count] == 1
+    return reserved
 
 
 def read_bits(context: Context, words: str, count: int) -> tuple[int, npt.NDArray[np.uint8]]:

@@ -95,13 +95,19 @@ class Bitmap:
     padding_taken: bool
     """Whether the bits of the last word beyond the last frame all say taken."""
     storage: tuple[range, ...]
-    """Physical byte ranges of the bitmap itself."""
+    """Physical byte ranges of the bitmap itself, unless they are among the state's metadata."""
     free_count: int | None = None
     """The kernel's own count of free frames."""
     gone: bool = False
     """Handed over: the kernel says that it no longer exists; ``taken`` is empty."""
     chosen: bool = True
     """Whether this boot has it in use at all; if not, ``taken`` is empty."""
+    reserved: npt.NDArray[np.bool_] | None = None
+    """The kernel's own note of the frames that are never given out; like ``taken``."""
+    managed_count: int | None = None
+    """The kernel's own count of the others."""
+    cursor: int | None = None
+    """The frame at which the next search begins, where that is not the lowest one."""
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,15 @@ class Bitmap:
     """True in a boot that has it in use; without it, every boot has."""
     below: int | None = None
     """The bitmap itself must lie below this physical address: what the kernel reaches so early."""
+    metadata: str | None = None
+    """Name of the ``[[metadata]]`` in which the bitmap itself lies; without it, its memory is
+    known from here."""
+    reserved: str | None = None
+    """Words of a second bitmap, of as many bits: 1 = the frame is never given out."""
+    managed: str | None = None
+    """Counter of the frames that were given to the allocator: 0 in that second bitmap."""
+    cursor: str | None = None
+    """The frame behind the last allocation, of an allocator that searches on from there."""
 
 
 @dataclass(frozen=True)
@@ -438,6 +447,12 @@ def _check_names(reader: TableReader, description: Description) -> None:
         chain = area.chain is not None and area.next is not None
         if run == chain:
             raise reader.error(("metadata", index), "needs start and length, or chain and next")
+    records = {area.name for area in description.metadata}
+    for index, bitmap in enumerate(description.bitmaps):
+        if bitmap.metadata not in {None, *records}:
+            raise reader.error(
+                ("bitmaps", index, "metadata"), f"no [[metadata]] named {bitmap.metadata!r}"
+            )
     if description.frame_table is None:
         for index, lists in enumerate(description.free_lists):
             if lists.nodes == "frame_table":

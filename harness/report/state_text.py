@@ -111,9 +111,12 @@ def bitmap_text(bitmap: Bitmap) -> str:
     if bitmap.gone:
         return f"bitmap of {bitmap.name}: handed over"
     taken = int(np.count_nonzero(bitmap.taken))
+    more = f", at {_ranges_text(bitmap.storage)}" if bitmap.storage else ""
+    if bitmap.cursor is not None:
+        more += f"; the next search begins at frame 0x{bitmap.cursor:x}"
     return (
         f"bitmap of {bitmap.name}: {len(bitmap.taken)} frames from {bitmap.first_frame}, "
-        f"{taken} taken, {len(bitmap.taken) - taken} free, at {_ranges_text(bitmap.storage)}"
+        f"{taken} taken, {len(bitmap.taken) - taken} free{more}"
     )
 
 
