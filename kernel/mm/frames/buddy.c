@@ -16,9 +16,14 @@ static void buddy_init(void)
     }
 }
 
-static void push_free_block(struct page *page, unsigned order)
+/*
+ * What follows is the path of every allocation and every free, and most are of one frame. So that
+ * the compiler makes a short one for them, all of it is inline, and called with order 0 by itself.
+ */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+static ALWAYS_INLINE void push_free_block(struct zone *zone, struct page *page, unsigned order)
 {
-    struct zone *zone = &zones[page->zone];
     page->flags = PAGE_FREE;
     page->order = order;
     list_add_back(&page->list, &zone->free_lists[order]);
@@ -26,39 +31,32 @@ static void push_free_block(struct page *page, unsigned order)
     zone->free_frames += 1u << order;
 }
 
-static void remove_free_block(struct page *page)
+static ALWAYS_INLINE void remove_free_block(struct zone *zone, struct page *page, unsigned order)
 {
-    struct zone *zone = &zones[page->zone];
     list_remove(&page->list);
-    zone->free_blocks[page->order]--;
-    zone->free_frames -= 1u << page->order;
+    zone->free_blocks[order]--;
+    zone->free_frames -= 1u << order;
     page->flags = 0;
     page->order = ORDER_NONE;
 }
 
-/* The other half of the block of twice the size, when it is free as a whole; else NULL. */
-static struct page *free_buddy(const struct page *page, unsigned order)
+static ALWAYS_INLINE bool is_free_block(pfn_t frame, unsigned order)
 {
-    struct page *buddy = pfn_to_page(page_to_pfn(page) ^ 1u << order);
-    bool joins =
-        buddy && buddy->zone == page->zone && buddy->flags & PAGE_FREE && buddy->order == order;
-    return joins ? buddy : NULL;
+    return frame < mem_map_frames && mem_map[frame].flags & PAGE_FREE &&
+           mem_map[frame].order == order;
 }
 
-/* The block's frames have count 0, no flags and no order. */
-static void merge_and_push(struct page *page, unsigned order)
+/* The block's frames have count 0, no flags and no order. Its buddies are in its zone: order.h. */
+static ALWAYS_INLINE void merge_and_push(struct zone *zone, pfn_t frame, unsigned order)
 {
-    struct page *buddy;
-    while (order < MAX_ORDER && (buddy = free_buddy(page, order))) {
-        remove_free_block(buddy);
-        if (buddy < page)
-            page = buddy;
-        order++;
+    for (; order < MAX_ORDER && is_free_block(frame ^ 1u << order, order); order++) {
+        remove_free_block(zone, &mem_map[frame ^ 1u << order], order);
+        frame &= ~(1u << order);
     }
-    push_free_block(page, order);
+    push_free_block(zone, &mem_map[frame], order);
 }
 
-static void make_allocated(struct page *page, unsigned order)
+static ALWAYS_INLINE void make_allocated(struct page *page, unsigned order)
 {
     for (uint32_t i = 0; i < 1u << order; i++)
         page[i].count = 1;
@@ -66,7 +64,7 @@ static void make_allocated(struct page *page, unsigned order)
 }
 
 /* The lower half is kept, the upper halves become free blocks of their own. */
-static struct page *take_block(struct zone *zone, unsigned order)
+static ALWAYS_INLINE struct page *take_block(struct zone *zone, unsigned order)
 {
     unsigned found = order;
     while (found <= MAX_ORDER && list_empty(&zone->free_lists[found]))
@@ -74,37 +72,41 @@ static struct page *take_block(struct zone *zone, unsigned order)
     if (found > MAX_ORDER)
         return NULL;
     struct page *page = list_entry(zone->free_lists[found].next, struct page, list);
-    remove_free_block(page);
+    remove_free_block(zone, page, found);
     while (found > order) {
         found--;
-        push_free_block(page + (1u << found), found);
+        push_free_block(zone, page + (1u << found), found);
     }
     make_allocated(page, order);
     zone->allocations++;
     return page;
 }
 
-struct page *__alloc_pages_core(uint32_t flags, unsigned order)
+static ALWAYS_INLINE phys_t alloc_block(uint32_t flags, unsigned order)
 {
-    enum zone_id highest = zone_highest(flags);
-    if (order <= MAX_ORDER) {
-        for (int id = highest; id >= ZONE_DMA; id--) {
-            struct page *page = take_block(&zones[id], order);
-            if (page)
-                return page;
-        }
+    struct zone *highest = &zones[zone_highest(flags)];
+    for (struct zone *zone = highest; order <= MAX_ORDER; zone--) {
+        struct page *page = take_block(zone, order);
+        if (page)
+            return PFN_TO_PHYS(page_to_pfn(page));
+        if (zone == zones)
+            break;
     }
-    zones[highest].failures++;
-    return NULL;
+    highest->failures++;
+    return 0;
 }
 
-/* Assumes nothing about the caller: each way to be wrong has its own sentence. */
-static void check_allocated(const struct page *page, unsigned order)
+static phys_t buddy_alloc(uint32_t flags, size_t pages)
+{
+    if (pages == 1)
+        return alloc_block(flags, 0);
+    return pages ? alloc_block(flags, pages_to_order(pages)) : 0;
+}
+
+/* Each way to be wrong has its own sentence. */
+static _Noreturn void panic_not_allocated(const struct page *page, unsigned order)
 {
     pfn_t frame = page_to_pfn(page);
-    if (page < mem_map || frame >= mem_map_frames || &mem_map[frame] != page)
-        panic("buddy: free of 0x%08x, which is in no frame's descriptor",
-              (unsigned)(uintptr_t)page);
     if (page->flags & PAGE_RESERVED)
         panic("buddy: frame 0x%x freed, which is reserved", frame);
     if (page->count == 0)
@@ -114,20 +116,37 @@ static void check_allocated(const struct page *page, unsigned order)
     if (page->order != order)
         panic("buddy: frame 0x%x freed with order %u, allocated with %u", frame, order,
               page->order);
-    if (page->count != 1)
-        panic("buddy: frame 0x%x freed with %u users", frame, page->count);
+    panic("buddy: frame 0x%x freed with %u users", frame, page->count);
 }
 
-void __free_pages_core(struct page *page, unsigned order)
+static ALWAYS_INLINE void free_block(pfn_t frame, unsigned order)
 {
-    check_allocated(page, order);
+    struct page *page = &mem_map[frame];
+    if (page->flags & PAGE_RESERVED || page->count != 1 || page->order != order)
+        panic_not_allocated(page, order);
     for (uint32_t i = 0; i < 1u << order; i++) {
         page[i].count = 0;
         page[i].flags = 0;
     }
     page->order = ORDER_NONE;
-    zones[page->zone].frees++;
-    merge_and_push(page, order);
+    struct zone *zone = &zones[page->zone];
+    zone->frees++;
+    merge_and_push(zone, frame, order);
+}
+
+static void buddy_free(phys_t address, size_t pages)
+{
+    pfn_t frame = PHYS_TO_PFN(address);
+    if (address % PAGE_SIZE)
+        panic("buddy: 0x%08x freed, which is no frame's address", address);
+    if (frame >= mem_map_frames)
+        panic("buddy: frame 0x%x freed, which is beyond the frame table", frame);
+    if (pages == 0)
+        panic("buddy: frame 0x%x freed as a block of no frames", frame);
+    if (pages == 1)
+        free_block(frame, 0);
+    else
+        free_block(frame, pages_to_order(pages));
 }
 
 /*
@@ -138,10 +157,10 @@ void __free_pages_core(struct page *page, unsigned order)
 static void push_run(pfn_t frame, pfn_t end)
 {
     while (frame < end) {
-        struct page *page = &mem_map[frame];
         unsigned order = largest_order(frame, end - frame);
-        zones[page->zone].managed_frames += 1u << order;
-        merge_and_push(page, order);
+        struct zone *zone = &zones[mem_map[frame].zone];
+        zone->managed_frames += 1u << order;
+        merge_and_push(zone, frame, order);
         frame += 1u << order;
     }
 }
@@ -155,24 +174,6 @@ static void buddy_receive(pfn_t first, pfn_t count)
         page->flags = 0;
     }
     push_run(first, first + count);
-}
-
-static phys_t buddy_alloc(uint32_t flags, size_t pages)
-{
-    struct page *page = pages ? __alloc_pages_core(flags, pages_to_order(pages)) : NULL;
-    return page ? PFN_TO_PHYS(page_to_pfn(page)) : 0;
-}
-
-static void buddy_free(phys_t address, size_t pages)
-{
-    struct page *page = pfn_to_page(PHYS_TO_PFN(address));
-    if (address % PAGE_SIZE)
-        panic("buddy: 0x%08x freed, which is no frame's address", address);
-    if (!page)
-        panic("buddy: frame 0x%x freed, which is beyond the frame table", PHYS_TO_PFN(address));
-    if (pages == 0)
-        panic("buddy: frame 0x%x freed as a block of no frames", PHYS_TO_PFN(address));
-    __free_pages_core(page, pages_to_order(pages));
 }
 
 static size_t buddy_granted(size_t pages)

@@ -17,8 +17,4 @@ extern struct zone zones[ZONE_COUNT];
 /* A number of pages is rounded up to a power of two. */
 extern const struct frame_allocator buddy_allocator;
 
-/* The first frame of a block of 2^order frames, or NULL. Its frames have count 1. */
-struct page *__alloc_pages_core(uint32_t flags, unsigned order);
-void __free_pages_core(struct page *page, unsigned order);
-
 #endif

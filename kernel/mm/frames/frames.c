@@ -50,19 +50,24 @@ static void zero_frame(phys_t address)
         physical_zero_frame(address);
 }
 
-phys_t get_free_pages(uint32_t flags, size_t pages)
+static __attribute__((noinline)) phys_t zeroed(phys_t address, size_t pages)
 {
-    phys_t address = frame_allocator->alloc(flags, pages);
-    if (flags & FRAME_ZERO && address) {
-        for (size_t i = 0; i < pages; i++)
-            zero_frame(address + i * PAGE_SIZE);
-    }
+    for (size_t i = 0; i < pages; i++)
+        zero_frame(address + i * PAGE_SIZE);
     return address;
 }
 
+phys_t get_free_pages(uint32_t flags, size_t pages)
+{
+    phys_t address = frame_allocator->alloc(flags, pages);
+    return flags & FRAME_ZERO && address ? zeroed(address, pages) : address;
+}
+
+/* Not by way of get_free_pages: this is the call that everything hangs on. */
 phys_t get_free_page(uint32_t flags)
 {
-    return get_free_pages(flags, 1);
+    phys_t address = frame_allocator->alloc(flags, 1);
+    return flags & FRAME_ZERO && address ? zeroed(address, 1) : address;
 }
 
 size_t frames_granted(size_t pages)
@@ -82,11 +87,13 @@ void frames_mark(phys_t address, size_t pages, enum page_flag use)
 void free_pages(phys_t address, size_t pages)
 {
     frame_allocator->free(address, pages);
-    if (!frame_allocator->mark)
+    if (held.words)
         held_clear(PHYS_TO_PFN(address), frames_granted(pages));
 }
 
 void free_page(phys_t address)
 {
-    free_pages(address, 1);
+    frame_allocator->free(address, 1);
+    if (held.words)
+        held_clear(PHYS_TO_PFN(address), frames_granted(1));
 }
