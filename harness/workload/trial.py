@@ -1,0 +1,180 @@
+"""One workload on one machine: what each operation cost, and what became of memory meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.check.inspect import Inspection, inspect_guest
+from harness.check.violation import Violation
+from harness.machine.ending import Ending
+from harness.machine.pool import Pool
+from harness.machine.spec import MachineSpec
+from harness.workload.footprint import Footprint, footprint, shares_given
+from harness.workload.operation import ALLOCATES, Kind, Operations, Results
+from harness.workload.tape import Tape, TapeEnded, tape_module
+from harness.workload.workload import Workload
+
+SAMPLES = 32
+"""Memory is looked at so often on the way."""
+_PAGE = 4096
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Guest instructions of one kind of operation."""
+
+    count: int
+    median: float
+    p99: float
+    worst: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Memory after ``done`` operations."""
+
+    done: int
+    asked: int
+    """Bytes that live blocks were asked for with."""
+    memory: Footprint
+    shares: npt.NDArray[np.float32] = field(repr=False)
+    """See :func:`harness.workload.footprint.shares_given`."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A workload's course on a machine."""
+
+    spec: MachineSpec
+    workload: Workload
+    costs: dict[Kind, Cost]
+    failures: int
+    """Allocations that were answered with nothing."""
+    samples: tuple[Sample, ...]
+    """The first before the first operation, the last behind the last."""
+    violations: tuple[Violation, ...] = ()
+    ended: str | None = None
+    """Why the guest ended on the way, in words."""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was wrong at any time."""
+        return not self.violations and self.ended is None
+
+
+def trial_machine(spec: MachineSpec, workload: Workload) -> MachineSpec:
+    """Return the machine with a tape for the workload, counting instructions."""
+    piece = max(1, -(-len(workload.operations) // SAMPLES))
+    module = tape_module(spec.kernel, operations=piece, slots=max(1, workload.slots))
+    return replace(spec, modules=(*spec.modules, module), icount=True)
+
+
+def run_trial(
+    spec: MachineSpec, workload: Workload, pool: Pool, samples: int = SAMPLES
+) -> Trial:
+    """Boot ``spec`` and give it the workload; decode and check its memory on the way.
+
+    Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
+    """
+    with pool.boot(trial_machine(spec, workload)) as guest:
+        ending = guest.run_until_ready()
+        if not ending.alive:
+            return _ended_early(spec, workload, ending)
+        course = _Course(workload, lambda: inspect_guest(guest), guest.pause, guest.resume)
+        tape = Tape(guest)
+        course.look(0)
+        for start, end in _pieces(len(workload.operations), samples):
+            try:
+                course.note(tape.run(workload.operations[start:end]))
+            except TapeEnded as error:
+                return course.trial(spec, str(error))
+            course.look(end)
+        return course.trial(spec, None)
+
+
+def _pieces(count: int, samples: int) -> list[tuple[int, int]]:
+    edges = np.linspace(0, count, samples + 1).astype(np.int64).tolist()
+    return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if end > start]
+
+
+def _ended_early(spec: MachineSpec, workload: Workload, ending: Ending) -> Trial:
+    return Trial(spec, workload, {}, 0, (), ended=f"no workload was begun: {ending}")
+
+
+class _Course:
+    """Gathers what happens while a workload runs."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        inspect: Callable[[], Inspection],
+        pause: Callable[[], object],
+        resume: Callable[[], object],
+    ) -> None:
+        self._workload = workload
+        self._inspect, self._pause, self._resume = inspect, pause, resume
+        self._asked = asked_bytes(workload.operations)
+        self._results: list[Results] = []
+        self._samples: list[Sample] = []
+        self._violations: dict[Violation, None] = {}
+
+    def look(self, done: int) -> None:
+        """Decode and check memory after ``done`` operations."""
+        self._pause()
+        inspection = self._inspect()
+        self._resume()
+        self._violations |= dict.fromkeys(inspection.violations)
+        asked = int(self._asked[done - 1]) if done else 0
+        memory, shares = footprint(inspection), shares_given(inspection)
+        self._samples.append(Sample(done, asked, memory, shares))
+
+    def note(self, results: Results) -> None:
+        """Keep the results of the next operations."""
+        self._results.append(results)
+
+    def trial(self, spec: MachineSpec, ended: str | None) -> Trial:
+        """Return all that was gathered."""
+        results = np.concatenate(self._results) if self._results else np.empty(0)
+        done = self._workload.operations[: len(results)]
+        return Trial(
+            spec=spec,
+            workload=self._workload,
+            costs=_costs(done, results) if len(results) else {},
+            failures=int(np.count_nonzero(allocates(done) & (results["value"] == 0)))
+            if len(results)
+            else 0,
+            samples=tuple(self._samples),
+            violations=tuple(self._violations),
+            ended=ended,
+        )
+
+
+def allocates(operations: Operations) -> npt.NDArray[np.bool_]:
+    """Tell for each operation whether it is an allocation."""
+    mask: npt.NDArray[np.bool_] = np.isin(operations["kind"], [int(kind) for kind in ALLOCATES])
+    return mask
+
+
+def asked_bytes(operations: Operations) -> npt.NDArray[np.int64]:
+    """Return how many bytes are asked for and not given back, after each operation."""
+    frames = np.isin(operations["kind"], [int(Kind.FRAMES_ALLOC), int(Kind.FRAMES_FREE)])
+    sizes = operations["size"].astype(np.int64) * np.where(frames, _PAGE, 1)
+    return np.cumsum(np.where(allocates(operations), sizes, -sizes))
+
+
+def _costs(operations: Operations, results: Results) -> dict[Kind, Cost]:
+    costs: dict[Kind, Cost] = {}
+    for kind in Kind:
+        ticks = results["ticks"][operations["kind"] == int(kind)]
+        if len(ticks):
+            costs[kind] = Cost(
+                len(ticks),
+                float(np.median(ticks)),
+                float(np.percentile(ticks, 99)),
+                int(ticks.max()),
+            )
+    return costs
