@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -9,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.check.inspect import Inspection, inspect_guest
+from harness.check.runs import FRAME_SIZE
 from harness.check.violation import Violation
 from harness.machine.ending import Ending
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.footprint import Footprint, footprint, shares_given
-from harness.workload.operation import ALLOCATES, Kind, Operations, Results
+from harness.workload.operation import ALLOCATES, RESULT, Kind, Operations, Results
 from harness.workload.tape import Tape, TapeEnded, tape_module
 from harness.workload.workload import Workload
 
 SAMPLES = 32
 """Memory is looked at so often on the way."""
-_PAGE = 4096
 
 
 @dataclass(frozen=True)
@@ -66,28 +67,27 @@ class Trial:
         return not self.violations and self.ended is None
 
 
-def trial_machine(spec: MachineSpec, workload: Workload) -> MachineSpec:
-    """Return the machine with a tape for the workload, counting instructions."""
-    piece = max(1, -(-len(workload.operations) // SAMPLES))
-    module = tape_module(spec.kernel, operations=piece, slots=max(1, workload.slots))
+def with_tape(spec: MachineSpec, operations: int, slots: int) -> MachineSpec:
+    """Return the machine with a tape of that size, counting instructions."""
+    module = tape_module(spec.kernel, operations=operations, slots=slots)
     return replace(spec, modules=(*spec.modules, module), icount=True)
 
 
-def run_trial(
-    spec: MachineSpec, workload: Workload, pool: Pool, samples: int = SAMPLES
-) -> Trial:
+def run_trial(spec: MachineSpec, workload: Workload, pool: Pool, samples: int = SAMPLES) -> Trial:
     """Boot ``spec`` and give it the workload; decode and check its memory on the way.
 
     Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
     """
-    with pool.boot(trial_machine(spec, workload)) as guest:
+    pieces = _pieces(len(workload.operations), samples)
+    longest = max((end - start for start, end in pieces), default=1)
+    with pool.boot(with_tape(spec, longest, max(1, workload.slots))) as guest:
         ending = guest.run_until_ready()
         if not ending.alive:
             return _ended_early(spec, workload, ending)
         course = _Course(workload, lambda: inspect_guest(guest), guest.pause, guest.resume)
         tape = Tape(guest)
         course.look(0)
-        for start, end in _pieces(len(workload.operations), samples):
+        for start, end in pieces:
             try:
                 course.note(tape.run(workload.operations[start:end]))
             except TapeEnded as error:
@@ -98,7 +98,7 @@ def run_trial(
 
 def _pieces(count: int, samples: int) -> list[tuple[int, int]]:
     edges = np.linspace(0, count, samples + 1).astype(np.int64).tolist()
-    return [(start, end) for start, end in zip(edges, edges[1:], strict=False) if end > start]
+    return [(start, end) for start, end in itertools.pairwise(edges) if end > start]
 
 
 def _ended_early(spec: MachineSpec, workload: Workload, ending: Ending) -> Trial:
@@ -138,15 +138,13 @@ class _Course:
 
     def trial(self, spec: MachineSpec, ended: str | None) -> Trial:
         """Return all that was gathered."""
-        results = np.concatenate(self._results) if self._results else np.empty(0)
+        results = np.concatenate([np.empty(0, dtype=RESULT), *self._results])
         done = self._workload.operations[: len(results)]
         return Trial(
             spec=spec,
             workload=self._workload,
-            costs=_costs(done, results) if len(results) else {},
-            failures=int(np.count_nonzero(allocates(done) & (results["value"] == 0)))
-            if len(results)
-            else 0,
+            costs=costs(done, results),
+            failures=int(np.count_nonzero(allocates(done) & (results["value"] == 0))),
             samples=tuple(self._samples),
             violations=tuple(self._violations),
             ended=ended,
@@ -162,19 +160,20 @@ def allocates(operations: Operations) -> npt.NDArray[np.bool_]:
 def asked_bytes(operations: Operations) -> npt.NDArray[np.int64]:
     """Return how many bytes are asked for and not given back, after each operation."""
     frames = np.isin(operations["kind"], [int(Kind.FRAMES_ALLOC), int(Kind.FRAMES_FREE)])
-    sizes = operations["size"].astype(np.int64) * np.where(frames, _PAGE, 1)
+    sizes = operations["size"].astype(np.int64) * np.where(frames, FRAME_SIZE, 1)
     return np.cumsum(np.where(allocates(operations), sizes, -sizes))
 
 
-def _costs(operations: Operations, results: Results) -> dict[Kind, Cost]:
-    costs: dict[Kind, Cost] = {}
+def costs(operations: Operations, results: Results) -> dict[Kind, Cost]:
+    """Return what each kind of operation cost."""
+    found: dict[Kind, Cost] = {}
     for kind in Kind:
         ticks = results["ticks"][operations["kind"] == int(kind)]
         if len(ticks):
-            costs[kind] = Cost(
+            found[kind] = Cost(
                 len(ticks),
                 float(np.median(ticks)),
                 float(np.percentile(ticks, 99)),
                 int(ticks.max()),
             )
-    return costs
+    return found
