@@ -19,6 +19,7 @@ from harness.check.ledger import Ledger, build_ledger, check_ledger
 from harness.check.model import READY, Model
 from harness.check.paging import check_paging
 from harness.check.runs import FRAME_SIZE
+from harness.check.spaces import check_spaces
 from harness.check.summary import Summary, summarise
 from harness.check.violation import Violation
 from harness.decode.state import DecodeFault, MemoryState
@@ -57,6 +58,7 @@ def examine(model: Model, state: MemoryState) -> Examination:
         violations += check_free_lists(model, state, everything)
         violations += check_paging(model, state, ledger)
         violations += check_heaps(state)
+        violations += check_spaces(state, ledger)
     return Examination(causes_first(violations), summarise(model, ledger, blocks), ledger)
 
 
@@ -74,6 +76,8 @@ def _faults(state: MemoryState) -> Iterable[DecodeFault]:
         yield from allocator.faults
     for heap in state.heaps:
         yield from heap.faults
+    if state.address_spaces is not None:
+        yield from state.address_spaces.faults
 
 
 def _check_faults(state: MemoryState) -> tuple[Violation, ...]:

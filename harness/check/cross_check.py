@@ -19,7 +19,7 @@ from harness.check.inspect import Inspection
 from harness.check.model import Model
 from harness.check.runs import FRAME_SIZE
 from harness.check.violation import Violation
-from harness.decode.state import PageTables
+from harness.decode.state import MemoryState, PageTables
 from harness.image.description import Monitor
 from harness.machine.guest import Guest
 from harness.machine.monitor import KernelMonitor
@@ -155,24 +155,34 @@ def compare_with_cpu(
     read: Callable[[int], int],
     tables: PageTables,
     skip: tuple[range, ...] = (),
+    demand: tuple[range, ...] = (),
 ) -> tuple[Violation, ...]:
     """Report each address where the CPU faults otherwise than the walk says; the guest runs.
 
     ``read`` returns the 32-bit word at a physical address. Virtual addresses in ``skip`` change
-    while the guest runs (its data, temporary mappings) and are left alone. A write puts back the
-    word that was read.
+    while the guest runs (its data, temporary mappings) and are left alone. In ``demand`` pages
+    appear and become writable when they are touched: of these only what is there is touched. A
+    write puts back the word that was read.
     """
     findings = Findings("walk")
     for virtual in samples(tables):
         if not any(virtual in pages for pages in skip):
-            _compare_access(findings, touch, read, tables, virtual)
+            on_demand = any(virtual in pages for pages in demand)
+            _compare_access(findings, touch, read, tables, virtual, on_demand)
     return findings.result()
 
 
 def _compare_access(
-    findings: Findings, touch: Touch, read: Callable[[int], int], tables: PageTables, virtual: int
+    findings: Findings,
+    touch: Touch,
+    read: Callable[[int], int],
+    tables: PageTables,
+    virtual: int,
+    on_demand: bool,
 ) -> None:
     index, physical = _mapping_at(tables, virtual), translate(tables, virtual)
+    if on_demand and index is None:
+        return
     found = touch(virtual, None)
     if index is None or physical is None:
         if not found.fault:
@@ -185,6 +195,8 @@ def _compare_access(
         words = f"the CPU reads 0x{found.value:x}, physical 0x{physical:x} holds another word"
         _report_cpu(findings, virtual, words)
     writable = bool(tables.mappings[index]["writable"])
+    if on_demand and not writable:
+        return
     if touch(virtual, found.value).fault == writable:
         did = "faults on a write" if writable else "can write"
         says = "writable" if writable else "read-only"
@@ -212,9 +224,16 @@ def cross_check(guest: Guest, inspection: Inspection) -> tuple[Violation, ...]:
         lambda physical: int.from_bytes(guest.ram.read(physical, 4), "little"),
         tables,
         _restless(inspection.model),
+        _on_demand(inspection.state),
     )
     guest.pause()
     return found
+
+
+def _on_demand(state: MemoryState) -> tuple[range, ...]:
+    """Return the virtual addresses of the current address space's user regions."""
+    spaces = state.address_spaces.spaces if state.address_spaces else ()
+    return tuple(region.addresses for space in spaces if space.current for region in space.regions)
 
 
 def _touch(kernel: KernelMonitor, described: Monitor, virtual: int, value: int | None) -> Access:

@@ -27,6 +27,7 @@ from harness.check.runs import (
     outward,
     runs_by_key,
 )
+from harness.check.user_pages import own_frames
 from harness.check.violation import Violation
 from harness.decode.state import MemoryState
 
@@ -37,6 +38,8 @@ HELD = "held"
 """By callers of the frame interface; also what a description may call them in its frame table."""
 PAGE_TABLE = "page table"
 """Also the name under which a description marks page tables in its frame table."""
+USER_SPACE = "user space"
+"""Frames behind pages of user regions."""
 
 _MODEL_WORD = 32
 """Bits of a key that hold the owners; the model's reason stands above them."""
@@ -142,10 +145,21 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
         builder.give(f"heap {heap.name}", heap_frames(heap, state.page_tables))
     for record in state.metadata:
         builder.give_record(f"metadata {record.name}", record.storage)
+    _give_user_space(builder, state)
     recorded = _give_recorded(builder, state)
     return Ledger(
         tuple(builder.names), builder.owners, recorded, _is_complete(state), frozenset(builder.own)
     )
+
+
+def _give_user_space(builder: _Builder, state: MemoryState) -> None:
+    spaces = state.address_spaces
+    if spaces is None:
+        return
+    for space in spaces.spaces:
+        tables = (space.user.tables // FRAME_SIZE).astype(np.int64)
+        builder.give(PAGE_TABLE, builder.outside_image(tables))
+        builder.give(USER_SPACE, own_frames(spaces, space))
 
 
 def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
@@ -156,6 +170,8 @@ def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
     names: dict[str, tuple[str, ...]] = {PAGE_TABLE: (PAGE_TABLE,)}
     for heap in state.heaps:
         names[heap.owner] = (*names.get(heap.owner, ()), f"heap {heap.name}")
+    if state.address_spaces is not None:
+        names[state.address_spaces.owner] = (USER_SPACE,)
     for record in state.metadata:
         if record.owner is not None:
             names[record.owner] = (*names.get(record.owner, ()), f"metadata {record.name}")

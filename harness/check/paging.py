@@ -21,6 +21,7 @@ from harness.check.linear import (
 from harness.check.model import Model
 from harness.check.pages import heap_range, mapped_pages
 from harness.check.runs import FRAME_SIZE, Mask
+from harness.check.user_pages import by_hand
 from harness.check.violation import Violation
 from harness.decode.state import ControlRegisters, MemoryState, PageTables
 
@@ -176,7 +177,10 @@ def _check_elsewhere(findings: Findings, model: Model, state: MemoryState, ledge
         outside &= (page < linear.pages.start) | (page >= linear.pages.stop)
     others, page = mappings[outside], page[outside]
     user = (page >= model.user.start) & (page < model.user.stop)
-    _check_user_space(findings, others[user], ledger)
+    if state.address_spaces is None:
+        _check_user_space(findings, others[user], ledger)
+    for space in state.address_spaces.spaces if state.address_spaces else ():
+        _check_user_space(findings, by_hand(space), ledger)
     _check_kernel_space(findings, model, state, others[~user])
 
 
@@ -189,11 +193,11 @@ def _check_kernel_space(
     for pages in known:
         stray &= (page < pages.start) | (page >= pages.stop)
     what = "mapped, but nothing is promised to be there"
-    _report(findings, "stray", others[stray], what, "V7")
+    report_mappings(findings, "stray", others[stray], what, "V7")
     what = "the kernel's, but accessible to user programs"
-    _report(findings, "user", others[others["user"]], what, "V7")
+    report_mappings(findings, "user", others[others["user"]], what, "V7")
     lax = (others["entry"] & np.uint64(ENTRY_USER)) != 0
-    _report(findings, "user-entry", others[lax & ~others["user"]], _USER_ENTRY, "V7")
+    report_mappings(findings, "user-entry", others[lax & ~others["user"]], _USER_ENTRY, "V7")
 
 
 def _check_user_space(findings: Findings, others: npt.NDArray[np.void], ledger: Ledger) -> None:
@@ -206,12 +210,12 @@ def _check_user_space(findings: Findings, others: npt.NDArray[np.void], ledger: 
     free = np.zeros(len(others), dtype=np.bool_)
     free[known] = ledger.owned_by(FREE)[frames[known]]
     what = "mapped in user space to [a frame that is|frames that are] free"
-    _report(findings, "maps-free", others[free], what, "V4", "V7")
+    report_mappings(findings, "maps-free", others[free], what, "V4", "V7")
     what = "mapped in user space, but [its frame was|their frames were] not given to anybody"
-    _report(findings, "user-space", others[~free & ~held], what, "V7")
+    report_mappings(findings, "user-space", others[~free & ~held], what, "V7")
 
 
-def _report(
+def report_mappings(
     findings: Findings, kind: str, entries: npt.NDArray[np.void], what: str, *breaks: str
 ) -> None:
     """Report runs of mappings that follow each other in virtual addresses."""

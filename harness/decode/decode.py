@@ -17,7 +17,15 @@ from harness.decode.heap import decode_heap
 from harness.decode.held import decode_held
 from harness.decode.metadata import decode_metadata
 from harness.decode.page_tables import decode_page_tables
-from harness.decode.state import ControlRegisters, DecodeFault, FrameTable, Held, MemoryState
+from harness.decode.spaces import decode_spaces
+from harness.decode.state import (
+    AddressSpaces,
+    ControlRegisters,
+    DecodeFault,
+    FrameTable,
+    Held,
+    MemoryState,
+)
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
@@ -102,6 +110,7 @@ def decode(
         ),
         heaps=each(description.heaps, lambda d: decode_heap(context, d)),
         metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
+        address_spaces=_address_spaces(context, faults, registers),
         faults=tuple(faults),
     )
 
@@ -138,6 +147,18 @@ def _held(context: Context, faults: list[DecodeFault]) -> Held | None:
         "held frames",
         lambda d: decode_held(context, d) if context.holds(d.chosen, otherwise=True) else None,
         described,
+    )
+
+
+def _address_spaces(
+    context: Context, faults: list[DecodeFault], registers: ControlRegisters
+) -> AddressSpaces | None:
+    described = context.kernel.description.address_spaces
+    if described is None:
+        return None
+    name = "address spaces"
+    return _attempt(
+        context, faults, name, lambda d: decode_spaces(context, d, registers), described
     )
 
 

@@ -69,22 +69,31 @@ class _Tables:
         )
 
 
-def decode_page_tables(ram: Ram, registers: ControlRegisters) -> PageTables:
-    """Decode the address space that CR3 holds; without paging it is empty."""
+def decode_page_tables(
+    ram: Ram, registers: ControlRegisters, within: range | None = None
+) -> PageTables:
+    """Decode the address space that CR3 holds; without paging it is empty.
+
+    Of the top table only the entries count that translate virtual addresses ``within``; they must
+    translate nothing else.
+    """
     mode = paging_mode(registers)
     if mode is None:
         nothing = np.empty(0, dtype=np.uint64)
         return PageTables("none", 0, np.empty(0, dtype=MAPPING), nothing, nothing)
-    return _Decoder(ram, registers, mode).decode()
+    return _Decoder(ram, registers, mode, within).decode()
 
 
 class _Decoder:
     """The state of one walk."""
 
-    def __init__(self, ram: Ram, registers: ControlRegisters, mode: PagingMode) -> None:
+    def __init__(
+        self, ram: Ram, registers: ControlRegisters, mode: PagingMode, within: range | None
+    ) -> None:
         self._ram = ram
         self._map = RamMap(ram)
         self._mode = mode
+        self._within = within
         self._root = registers.cr3 & mode.root
         self._global = bool(registers.cr4 & CR4_PGE)
         self._faults: list[DecodeFault] = []
@@ -152,6 +161,8 @@ class _Decoder:
     def _level(self, level: Level, tables: _Tables) -> tuple[_Tables, _References | None]:
         """Take the pages of one level; return the tables below and what refers to each."""
         entries = self._read(tables, level)
+        if self._within is not None and level is self._mode.levels[0]:
+            self._leave_out(level, entries, self._within)
         found = self._present(level, tables, entries)
         if level.page is None:
             pages, below = None, found
@@ -165,6 +176,14 @@ class _Decoder:
         if below is None or level.table is None:
             return tables.take(slice(0)), None
         return self._refer(level, level.table, below)
+
+    def _leave_out(
+        self, level: Level, entries: npt.NDArray[np.unsignedinteger], within: range
+    ) -> None:
+        """Clear the top table's entries that translate nothing ``within``."""
+        first, end = within.start >> level.shift, -(-within.stop // (1 << level.shift))
+        entries[:, :first] = 0
+        entries[:, end:] = 0
 
     def _present(
         self, level: Level, tables: _Tables, entries: npt.NDArray[np.unsignedinteger]
