@@ -21,31 +21,30 @@ static struct sequence sequence_of(uint32_t number)
     return (struct sequence){(number + 1) * SLOT_STEP, WORD_STEP};
 }
 
+/* The built-in copies of a word are single instructions; blocks need not be aligned. */
 static void fill_bytes(uint8_t *bytes, uint32_t length, struct sequence sequence)
 {
     uint32_t word = sequence.first;
+    const uint8_t *end = bytes + (length & -sizeof(word));
 
-    for (; length >= sizeof(word); length -= sizeof(word), bytes += sizeof(word)) {
-        memcpy(bytes, &word, sizeof(word));
-        word += sequence.step;
-    }
-    memcpy(bytes, &word, length);
+    for (; bytes != end; bytes += sizeof(word), word += sequence.step)
+        __builtin_memcpy(bytes, &word, sizeof(word));
+    memcpy(bytes, &word, length % sizeof(word));
 }
 
 /* The offset of the first byte that is another; `length` when there is none. */
 static uint32_t first_wrong_byte(const uint8_t *bytes, uint32_t length, struct sequence sequence)
 {
-    uint32_t word = sequence.first, found;
+    uint32_t words = length / sizeof(uint32_t), word = sequence.first, found, i;
 
-    for (uint32_t i = 0; i < length; i += sizeof(word), word += sequence.step) {
-        uint32_t part = length - i < sizeof(word) ? length - i : sizeof(word);
-
-        found = word;
-        memcpy(&found, bytes + i, part);
+    for (i = 0; i < words; i++, word += sequence.step) {
+        __builtin_memcpy(&found, bytes + i * sizeof(found), sizeof(found));
         if (found != word)
-            return i + __builtin_ctz(found ^ word) / 8;
+            return i * sizeof(found) + __builtin_ctz(found ^ word) / 8;
     }
-    return length;
+    found = word;
+    memcpy(&found, bytes + i * sizeof(found), length % sizeof(found));
+    return found == word ? length : i * sizeof(found) + __builtin_ctz(found ^ word) / 8;
 }
 
 static struct sequence behind_pages(struct sequence sequence, uint32_t pages)
