@@ -18,6 +18,7 @@ from harness.check.in_charge import check_in_charge
 from harness.check.ledger import Ledger, build_ledger, check_ledger
 from harness.check.model import READY, Model
 from harness.check.paging import check_paging
+from harness.check.pair_maps import check_pair_maps
 from harness.check.runs import FRAME_SIZE
 from harness.check.spaces import check_spaces
 from harness.check.summary import Summary, summarise
@@ -56,6 +57,7 @@ def examine(model: Model, state: MemoryState) -> Examination:
         violations += check_ledger(model, ledger)
         violations += check_frame_table(model, state, blocks, ledger)
         violations += check_free_lists(model, state, everything)
+        violations += check_pair_maps(model, state)
         violations += check_paging(model, state, ledger)
         violations += check_heaps(state)
         violations += check_spaces(state, ledger)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
@@ -147,16 +148,22 @@ def _check_zone_counters(
 
 
 def managed_frames(model: Model, state: MemoryState) -> tuple[int, ...]:
-    """Return for each zone how many frames a frame allocator must have been given.
+    """Return for each zone how many frames a frame allocator must have been given."""
+    managed = handed_over(model, state)
+    parts = (managed[zone.frames.start : zone.frames.stop] for zone in model.zones)
+    return tuple(int(np.count_nonzero(part)) for part in parts)
+
+
+def handed_over(model: Model, state: MemoryState) -> npt.NDArray[np.bool_]:
+    """Return which frames a frame allocator must have been given.
 
     These are the frames that may be handed out, without those that the memory manager took for
     its own records before there was a frame allocator.
     """
-    managed = model.reason == ALLOCATABLE
+    managed: npt.NDArray[np.bool_] = model.reason == ALLOCATABLE
     for record in state.metadata:
         if record.owner is None:
             for storage in record.storage:
                 frames = outward(storage)
                 managed[frames.start : frames.stop] = False
-    parts = (managed[zone.frames.start : zone.frames.stop] for zone in model.zones)
-    return tuple(int(np.count_nonzero(part)) for part in parts)
+    return managed

@@ -17,6 +17,7 @@ from harness.decode.heap import decode_heap
 from harness.decode.held import decode_held
 from harness.decode.metadata import decode_metadata
 from harness.decode.page_tables import decode_page_tables
+from harness.decode.pair_map import decode_pair_map
 from harness.decode.spaces import decode_spaces
 from harness.decode.state import (
     AddressSpaces,
@@ -108,6 +109,7 @@ def decode(
         free_lists=each_chosen(
             description.free_lists, lambda d: decode_free_lists(context, d, frames)
         ),
+        pair_maps=each_chosen(description.pair_maps, lambda d: decode_pair_map(context, d)),
         heaps=each(description.heaps, lambda d: decode_heap(context, d)),
         metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
         address_spaces=_address_spaces(context, faults, registers),

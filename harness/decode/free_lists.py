@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import NotReadable
+from harness.decode.block_nodes import BlockNodes
 from harness.decode.context import MAX_FRAMES, Context, Undecodable
 from harness.decode.expression import Evaluator, Scope, Value
 from harness.decode.frame_table import Frames
@@ -79,6 +80,8 @@ class _Decoder:
         self._frames = frames
         self._reader = PointerReader(context.space)
         self._nodes: _Nodes | None = None
+        physical = description.links == "physical"
+        self._block_nodes = BlockNodes(context, description) if physical else None
 
     def decode(self, zone: int, order: int) -> tuple[FreeList, list[DecodeFault]]:
         """Follow one list."""
@@ -87,7 +90,12 @@ class _Decoder:
         count = None if description.blocks is None else evaluate.integer(description.blocks, scope)
         empty = FreeList(zone, order, np.empty(0, dtype=np.int64), count)
         try:
-            frames, breaks = self._follow(evaluate.locate(description.head, scope))
+            head = evaluate.locate(description.head, scope)
+            if self._block_nodes is None:
+                frames, breaks = self._follow(head)
+            else:
+                first = evaluate.integer(description.head, scope)
+                frames, breaks = self._block_nodes.follow(first, order)
         except (NotReadable, BadNode) as error:
             address = (error.address,) if isinstance(error, NotReadable) else ()
             breaks = [Break(str(error), address)]
@@ -98,7 +106,8 @@ class _Decoder:
         zones = self._context.kernel.description.zones
         zone_name = zones[zone].name if zone < len(zones) else zone
         name = f"{self._description.name}, zone {zone_name}, order {order}"
-        return [DecodeFault(name, b.message, b.chain) for b in breaks]
+        physical = self._block_nodes is not None
+        return [DecodeFault(name, b.message, b.chain, physical) for b in breaks]
 
     def _follow(self, head: Value) -> tuple[npt.NDArray[np.int64], list[Break]]:
         if self._nodes is None:

@@ -187,6 +187,31 @@ class FreeLists:
 
 
 @dataclass(frozen=True)
+class PairZone:
+    """What one zone's pair bitmap says; see :class:`PairMap`."""
+
+    base: int
+    """Physical address from which blocks are counted, in bytes."""
+    size: int
+    """Bytes from there that are covered."""
+    max_order: int
+    pairs: tuple[npt.NDArray[np.bool_], ...]
+    """For each order below ``max_order`` a bit for each pair of buddies, from ``base`` up."""
+
+
+@dataclass(frozen=True)
+class PairMap:
+    """For each pair of buddies whether exactly one of the two is a free block."""
+
+    name: str
+    """Of the free lists that it goes with."""
+    zones: tuple[PairZone, ...]
+    managed: npt.NDArray[np.bool_] | None = None
+    """One element a frame, from frame 0: whether it was ever handed over. None: it is not noted."""
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
 class Magic:
     """A number in a header that is not the one that marks it."""
 
@@ -317,6 +342,7 @@ class MemoryState:
     bumps: tuple[Bump, ...] = ()
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()
+    pair_maps: tuple[PairMap, ...] = ()
     held: Held | None = None
     """None where the frame table tells, or nothing does."""
     heaps: tuple[Heap, ...] = ()

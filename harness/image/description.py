@@ -181,6 +181,14 @@ class FreeLists:
     style: Literal["circular", "null"] = "circular"
     nodes: Literal["frame_table", "block"] = "frame_table"
     """Whose member the link is: the frame table's element, or the free block itself."""
+    links: Literal["virtual", "physical"] = "virtual"
+    """What a link holds: a pointer, or the physical address of a block whose node begins it."""
+    node: str | None = None
+    """C type of a node where links are physical: numbers do not tell. Over its members:"""
+    magic: str | None = None
+    """True in the node of a free block."""
+    order: str | None = None
+    """The order that the node notes."""
     link: str | None = None
     """The member that links; None when the node is the link."""
     next: str = "next"
@@ -193,6 +201,36 @@ class FreeLists:
     """Counter of one zone, in all frames that the allocator was given."""
     merged: bool = False
     """Two free buddies of one order in one zone may not both exist."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
+class PairMap:
+    """The pair bitmap of a buddy allocator: a bit for each pair of buddies of each order.
+
+    A bit is 1 when exactly one of the two is a free block. All but the first two expressions are
+    about one ``zone``, which is running.
+    """
+
+    name: str
+    """Of the free lists that it goes with."""
+    zones: str
+    base: str
+    """Physical address from which blocks and buddies are counted …"""
+    size: str
+    """… and the number of bytes from there that are covered."""
+    max_order: str
+    """The order of the largest block, whose buddies do not merge and have no bits."""
+    bytes: str
+    """The bitmap, bit 0 of byte 0 first, of so many bytes:"""
+    length: str
+    first_bit: str
+    """Of the pairs of one ``order``, which is running too."""
+    managed: str | None = None
+    """One bit a frame from frame 0, for all zones: 1 for what was ever handed over …"""
+    managed_bits: str | None = None
+    """… of which there are so many."""
     chosen: str | None = None
     """True in a boot that has it in use; without it, every boot has."""
 
@@ -406,6 +444,7 @@ class Description:
     page_tables: PageTables = field(default_factory=PageTables)
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()
+    pair_maps: tuple[PairMap, ...] = ()
     held: Held | None = None
     bitmaps: tuple[Bitmap, ...] = ()
     bumps: tuple[Bump, ...] = ()
@@ -458,6 +497,7 @@ def load_description(path: Path) -> Description:
     _check_patterns(reader, description)
     _check_zones(reader, description)
     _check_names(reader, description)
+    _check_free_lists(reader, description)
     return description
 
 
@@ -514,7 +554,24 @@ def _check_names(reader: TableReader, description: Description) -> None:
             raise reader.error(
                 ("bitmaps", index, "metadata"), f"no [[metadata]] named {bitmap.metadata!r}"
             )
-    if description.frame_table is None:
-        for index, lists in enumerate(description.free_lists):
-            if lists.nodes == "frame_table":
-                raise reader.error(("free_lists", index, "nodes"), "there is no [frame_table]")
+
+
+def _check_free_lists(reader: TableReader, description: Description) -> None:
+    for index, lists in enumerate(description.free_lists):
+        if lists.links == "physical":
+            _check_physical_links(reader, index, lists)
+        elif lists.nodes == "frame_table" and description.frame_table is None:
+            raise reader.error(("free_lists", index, "nodes"), "there is no [frame_table]")
+    for index, pairs in enumerate(description.pair_maps):
+        if pairs.name not in {lists.name for lists in description.free_lists}:
+            raise reader.error(("pair_maps", index, "name"), "no [[free_lists]] has this name")
+        if (pairs.managed is None) != (pairs.managed_bits is None):
+            raise reader.error(("pair_maps", index), "managed and managed_bits go together")
+
+
+def _check_physical_links(reader: TableReader, index: int, lists: FreeLists) -> None:
+    if lists.nodes != "block" or lists.style != "null":
+        message = 'physical links need nodes = "block" and style = "null"'
+        raise reader.error(("free_lists", index, "links"), message)
+    if lists.node is None:
+        raise reader.error(("free_lists", index, "links"), "physical links need node, a C type")

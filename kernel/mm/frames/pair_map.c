@@ -11,9 +11,7 @@
 
 uint8_t *pair_records;
 size_t pair_records_size;
-
-static uint8_t *managed_bits; /* a bit for each frame from frame 0 on */
-static pfn_t managed_frames;  /* bits there are */
+struct pair_managed pair_managed;
 
 /* A pair whose second half lies beyond the end has its bit too. */
 static void number_pairs(buddy_t *buddy, pfn_t frames)
@@ -41,10 +39,10 @@ static void measure_zone(enum zone_id id, pfn_t usable_end)
 /* At most 256 KiB, for 4 GiB. */
 void pair_map_reserve(void)
 {
-    managed_frames = firmware_map_end();
-    pair_records_size = BYTES_FOR(managed_frames);
+    pair_managed.frames = firmware_map_end();
+    pair_records_size = BYTES_FOR(pair_managed.frames);
     for (enum zone_id id = ZONE_DMA; id < ZONE_COUNT; id++) {
-        measure_zone(id, managed_frames);
+        measure_zone(id, pair_managed.frames);
         pair_records_size += buddies[id].map_size;
     }
     size_t pages = PAGES_FOR(pair_records_size);
@@ -62,7 +60,7 @@ void pair_map_clear(void)
         buddies[id].map = next;
         next += buddies[id].map_size;
     }
-    managed_bits = next;
+    pair_managed.bits = next;
 }
 
 static bool any_bit(const uint8_t *map, uint32_t first, uint32_t end)
@@ -94,10 +92,10 @@ void managed_add(pfn_t first, pfn_t count)
 {
     for (pfn_t frame = first; frame < first + count;) {
         if (frame % 8 == 0 && first + count - frame >= 8) {
-            managed_bits[frame / 8] = 0xFF;
+            pair_managed.bits[frame / 8] = 0xFF;
             frame += 8;
         } else {
-            managed_bits[frame / 8] |= 1u << frame % 8;
+            pair_managed.bits[frame / 8] |= 1u << frame % 8;
             frame++;
         }
     }
@@ -105,14 +103,14 @@ void managed_add(pfn_t first, pfn_t count)
 
 bool managed(pfn_t frame)
 {
-    return frame < managed_frames && managed_bits[frame / 8] >> frame % 8 & 1;
+    return frame < pair_managed.frames && pair_managed.bits[frame / 8] >> frame % 8 & 1;
 }
 
 pfn_t managed_end(pfn_t first, pfn_t count)
 {
     pfn_t frame = first, end = first + count;
     while (frame < end && managed(frame)) {
-        bool whole = frame % 8 == 0 && end - frame >= 8 && managed_bits[frame / 8] == 0xFF;
+        bool whole = frame % 8 == 0 && end - frame >= 8 && pair_managed.bits[frame / 8] == 0xFF;
         frame += whole ? 8 : 1;
     }
     return frame;

@@ -35,6 +35,13 @@ static inline void pair_flip(buddy_t *buddy, phys_t block, unsigned order)
 bool pair_any_within(const buddy_t *buddy, phys_t block, unsigned order);
 
 /* Frames that were ever handed over: nothing else may be freed, or looked at as a node. */
+struct pair_managed {
+    uint8_t *bits; /* one a frame, from frame 0 */
+    pfn_t frames;  /* bits that mean something */
+};
+
+extern struct pair_managed pair_managed;
+
 void managed_add(pfn_t first, pfn_t count);
 bool managed(pfn_t frame);
 /* The first frame of first..first + count (exclusive) that is not managed, or its end. */

@@ -1,0 +1,124 @@
+"""List nodes at the start of free blocks, linked by physical addresses.
+
+A frame allocator that keeps no record of each frame has no other place for them, and no pointers
+to them where memory goes on beyond what is mapped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.decode.context import Context, Undecodable
+from harness.decode.links import CHUNK, POINTER, BadNode, Break, ListShape, follow
+from harness.decode.state import FRAME_SIZE
+from harness.image.description import FreeLists as Description
+
+GATHERED = 1 << 20
+"""Bytes of RAM that are looked at as one, between the first and the last node in them."""
+REPORTED = 25
+"""Nodes of one list that are spelled out when they contradict it."""
+
+
+class BlockNodes:
+    """The nodes of one allocator's lists; a node's address is its block's, in physical bytes."""
+
+    def __init__(self, context: Context, description: Description) -> None:
+        """Raise ``UnknownName`` or :class:`Undecodable` when the type is no node's."""
+        assert description.node is not None
+        self._context, self._description = context, description
+        self._type = context.kernel.types.lookup(description.node).stripped
+        if not 0 < self._type.size <= FRAME_SIZE:
+            raise Undecodable(f"a node of {self._type.size} bytes does not fit into a block")
+        self._dtype = context.kernel.types.dtype(self._type)
+        self._ranges = context.ram.ranges
+        self._limit = sum(map(len, self._ranges)) // FRAME_SIZE
+        self._chunks: dict[int, tuple[int, int, memoryview]] = {}
+
+    def follow(self, first: int, order: int) -> tuple[npt.NDArray[np.int64], list[Break]]:
+        """Follow the list of one order from the ``first`` block; return its blocks' frames."""
+        description = self._description
+        following = self._type.member(description.next).offset
+        previous = description.previous
+        back = None if previous is None else self._type.member(previous).offset
+        shape = ListShape("null", following, back)
+        chain = follow(shape, 0, first, self, self, self._limit)
+        nodes = np.array(chain.nodes, dtype=np.int64)
+        breaks = [*chain.breaks, *self._contradictions(nodes, order)]
+        return nodes // FRAME_SIZE, breaks
+
+    def reader(self, offset: int) -> Callable[[int], int]:
+        """Return what reads the link ``offset`` bytes from a node's physical address."""
+        chunks, look = self._chunks, self._look
+
+        def read(node: int) -> int:
+            chunk = chunks.get(node // CHUNK)
+            if chunk is None or node % FRAME_SIZE or not chunk[0] <= node < chunk[1]:
+                chunk = look(node)
+            link: int = chunk[2][(node - chunk[0] + offset) // POINTER]
+            return link
+
+        return read
+
+    def read_all(self, nodes: list[int], offset: int) -> npt.NDArray[np.int64]:
+        """Return the links of nodes that have been read before."""
+        bytes_ = self._gather(np.array(nodes, dtype=np.int64))[:, offset : offset + POINTER]
+        links: npt.NDArray[np.int64] = np.ascontiguousarray(bytes_).view("<u4").reshape(-1)
+        return links.astype(np.int64)
+
+    def _look(self, node: int) -> tuple[int, int, memoryview]:
+        """Return start, end and words of the frames around a node: there is RAM at all of them."""
+        if node % FRAME_SIZE:
+            raise BadNode(f"no frame begins at physical 0x{node:x}")
+        for ram in self._ranges:
+            start = max(ram.start, node - node % CHUNK)
+            end = min(ram.stop, node - node % CHUNK + CHUNK)
+            if start <= node and node + FRAME_SIZE <= end:
+                words = self._context.ram.array(start, "<u4", (end - start) // POINTER)
+                self._chunks[node // CHUNK] = start, end, words.data
+                return self._chunks[node // CHUNK]
+        raise BadNode(f"there is no RAM at physical 0x{node:x}")
+
+    def _gather(self, nodes: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Return a row of bytes for each node, in order."""
+        rows = np.empty((len(nodes), self._dtype.itemsize), dtype=np.uint8)
+        for where in self._neighbours(nodes):
+            near = nodes[where]
+            first, last = int(near.min()), int(near.max())
+            count = (last - first) // FRAME_SIZE + 1
+            frames = self._context.ram.array(first, "u1", count * FRAME_SIZE)
+            index = (near - first) // FRAME_SIZE
+            rows[where] = frames.reshape(count, FRAME_SIZE)[index, : self._dtype.itemsize]
+        return rows
+
+    def _neighbours(self, nodes: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+        """Yield indices of nodes that lie in one stretch of RAM, and close to each other."""
+        starts = np.array([ram.start for ram in self._ranges], dtype=np.int64)
+        stretch = np.searchsorted(starts, nodes, side="right")
+        keys = stretch << 32 | nodes // GATHERED
+        ascending = np.argsort(keys, kind="stable")
+        borders = np.flatnonzero(np.diff(keys[ascending])) + 1
+        for group in np.split(ascending, borders):
+            if len(group):
+                yield group
+
+    def _contradictions(self, nodes: npt.NDArray[np.int64], order: int) -> list[Break]:
+        """Return what nodes say that is not so, as far as they are on this list at all."""
+        description, evaluate = self._description, self._context.evaluate
+        if not len(nodes) or (description.magic is None and description.order is None):
+            return []
+        rows, breaks = self._gather(nodes).view(self._dtype).reshape(-1), []
+        if description.magic is not None:
+            good = evaluate.column(description.magic, rows, self._type) != 0
+            breaks = _report(nodes, ~good, "is not marked as a free block's: its magic is wrong")
+        if description.order is not None:
+            wrong = evaluate.column(description.order, rows, self._type) != order
+            breaks += _report(nodes, wrong, f"does not note order {order}, that of its list")
+        return breaks
+
+
+def _report(nodes: npt.NDArray[np.int64], wrong: npt.NDArray[np.bool_], what: str) -> list[Break]:
+    culprits = nodes[wrong][:REPORTED].tolist()
+    return [Break(f"the node at physical 0x{node:x} {what}", (node,)) for node in culprits]
