@@ -15,9 +15,9 @@ from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.ram.gdb_stub import GdbStub
+from tests.kernel.layouts import layout_of
 from tests.kernel.session import MIB, PAGE
 
-KERNEL_BASE = 0xC0000000
 HAND_OVER = "early_hand_over"
 ESP, EIP = 4, 8
 """Places of registers in an i386's ``g`` packet: GDB's i386-32bit-core.xml."""
@@ -31,6 +31,11 @@ class Early:
 
     guest: Guest
     stub: GdbStub
+
+    @property
+    def base(self) -> int:
+        """Virtual address of physical 0 in the direct map."""
+        return layout_of(self.guest.kernel).base
 
     def call(self, function: str, *arguments: int) -> int:
         """Call a C function of the kernel with 32-bit arguments; return EAX.
@@ -73,7 +78,7 @@ class Early:
         assert self.stub.request(b"G" + bytes(data).hex().encode()) == b"OK"
 
     def _words(self, virtual: int, count: int) -> tuple[int, ...]:
-        return struct.unpack(f"<{count}I", self.guest.ram.read(virtual - KERNEL_BASE, 4 * count))
+        return struct.unpack(f"<{count}I", self.guest.ram.read(virtual - self.base, 4 * count))
 
     def word(self, variable: str) -> int:
         """Return a 32-bit variable of the kernel."""
@@ -91,7 +96,7 @@ class Early:
     def bitmap_frames(self) -> range:
         """Return the frames that hold bootmem's bitmap."""
         bitmap, frames, _ = self._words(self.word("bootmem"), 3)
-        first = (bitmap - KERNEL_BASE) // PAGE
+        first = (bitmap - self.base) // PAGE
         return range(first, first + -(-frames // (8 * PAGE)))
 
 
@@ -112,7 +117,7 @@ def reserved_frames(early: Early) -> set[int]:
 
 def frame_table_frames(early: Early) -> set[int]:
     """Return the frames of the frame table, whose elements have 16 bytes."""
-    first = (early.word("mem_map") - KERNEL_BASE) // PAGE
+    first = (early.word("mem_map") - early.base) // PAGE
     return set(range(first, first + -(-(max(usable_frames(early)) + 1) * 16 // PAGE)))
 
 

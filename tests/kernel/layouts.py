@@ -22,7 +22,7 @@ class Layout:
     """The first of 4 MiB."""
     user: range
     some_user: int
-    """A multiple of 4 MiB in user space, with 1 GiB of it behind."""
+    """A multiple of 4 MiB in user space, not its first, with 1 GiB of it behind."""
 
     @property
     def direct_map(self) -> range:

@@ -15,6 +15,7 @@ from harness.machine.guest import Guest
 from harness.machine.monitor import Answer
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
+from tests.kernel.layouts import Layout, layout_of
 
 PAGE = 4096
 MIB = 1 << 20
@@ -40,6 +41,11 @@ class Session:
 
     guest: Guest
     boot_log: str = field(default="", repr=False)
+
+    @property
+    def layout(self) -> Layout:
+        """Where its kernel has what."""
+        return layout_of(self.guest.kernel)
 
     def ok(self, command: str) -> Answer:
         """Give a command that must succeed."""

@@ -12,6 +12,9 @@ from harness.machine.pool import Pool
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, FillKind, MachineSpec, Module
 from harness.maps.notation import parse_compact
+from tests.kernel.layouts import both_layouts
+
+pytestmark = both_layouts
 
 MIB = 1 << 20
 MEMORY = 16 * MIB

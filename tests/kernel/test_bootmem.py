@@ -14,8 +14,11 @@ from harness.machine.pool import Pool
 from harness.machine.shape import BootInformationShape as Shape
 from harness.machine.spec import Module
 from harness.maps.notation import parse_compact
-from tests.kernel.early import KERNEL_BASE, Early, reserved_frames, stopped, usable_frames
+from tests.kernel.early import Early, reserved_frames, stopped, usable_frames
+from tests.kernel.layouts import both_layouts
 from tests.kernel.session import MIB, PAGE, booted
+
+pytestmark = both_layouts
 
 DMA_END = 16 * MIB
 DESCRIPTOR = 16
@@ -114,7 +117,7 @@ def test_a_page_is_the_first_free_one_above_the_dma_zone(early: Early) -> None:
     before = early.taken()
     first = early.call("bootmem_alloc_page")
     assert first % PAGE == 0
-    frame = (first - KERNEL_BASE) // PAGE
+    frame = (first - early.base) // PAGE
     assert frame == min(set(range(DMA_END // PAGE, 32 * MIB // PAGE)) - before)
     assert early.taken() == before | {frame}
     early.call("bootmem_free_page", first)
@@ -125,11 +128,11 @@ def test_a_page_is_the_first_free_one_above_the_dma_zone(early: Early) -> None:
 @pytest.mark.parametrize("count", [1, 2, 31, 32, 33, 64, 1000])
 def test_contiguous_frames_are_contiguous_and_free(early: Early, count: int) -> None:
     before = early.taken()
-    first = (early.call("bootmem_alloc_contiguous", count) - KERNEL_BASE) // PAGE
+    first = (early.call("bootmem_alloc_contiguous", count) - early.base) // PAGE
     block = set(range(first, first + count))
     assert not block & before
     assert early.taken() == before | block
-    early.call("bootmem_free_contiguous", KERNEL_BASE + first * PAGE, count)
+    early.call("bootmem_free_contiguous", early.base + first * PAGE, count)
     assert early.taken() == before
 
 
@@ -148,49 +151,55 @@ def test_a_run_stops_at_what_is_taken_and_at_the_end(early: Early) -> None:
         runs[-1].append(high) if high == low + 1 else runs.append([high])
     longest = max(runs, key=len)
     assert early.call("bootmem_alloc_contiguous", len(longest) + 1) == 0
-    assert early.call("bootmem_alloc_contiguous", len(longest)) == KERNEL_BASE + longest[0] * PAGE
+    assert early.call("bootmem_alloc_contiguous", len(longest)) == early.base + longest[0] * PAGE
 
 
 def test_every_frame_can_be_had_and_is_had_once(kernel: KernelImage, pool: Pool) -> None:
     memory_map = parse_compact("0-9f000 usable, 100000-170000 usable, 1000000-1010000 usable", "-")
     with stopped(kernel, pool, map=memory_map[0]) as early:
         free = set(range(0x1010)) - early.taken()
-        given = {(early.call("bootmem_alloc_page") - KERNEL_BASE) // PAGE for _ in free}
+        given = {(early.call("bootmem_alloc_page") - early.base) // PAGE for _ in free}
         assert given == free
         assert early.call("bootmem_alloc_page") == 0
-        early.call("bootmem_free_page", KERNEL_BASE + min(free) * PAGE)
-        assert early.call("bootmem_alloc_page") == KERNEL_BASE + min(free) * PAGE
+        early.call("bootmem_free_page", early.base + min(free) * PAGE)
+        assert early.call("bootmem_alloc_page") == early.base + min(free) * PAGE
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("physical", "said"),
     [
-        (0, "0x00000000 freed, which is no page of the direct map"),
-        (KERNEL_BASE, "frame 0x0 freed, which was never allocated"),
-        (KERNEL_BASE + MIB, "frame 0x100 freed, which was never allocated"),
-        (KERNEL_BASE + 0xA0000, "frame 0xa0 freed, which is not RAM"),
-        (KERNEL_BASE + 32 * MIB, "frame 0x2000 freed, which is not RAM"),
-        (KERNEL_BASE + 31 * MIB, "frame 0x1f00 freed twice"),
-        (KERNEL_BASE + 31 * MIB + 8, "0xc1f00008 freed, which is no page of the direct map"),
-        (0xF8000000, "0xf8000000 freed, which is no page of the direct map"),
+        (0, "frame 0x0 freed, which was never allocated"),
+        (MIB, "frame 0x100 freed, which was never allocated"),
+        (0xA0000, "frame 0xa0 freed, which is not RAM"),
+        (32 * MIB, "frame 0x2000 freed, which is not RAM"),
+        (31 * MIB, "frame 0x1f00 freed twice"),
     ],
 )
-def test_a_wrong_free_panics_with_the_frame(early: Early, address: int, said: str) -> None:
-    ending = early.panic("bootmem_free_page", address)
+def test_a_wrong_free_panics_with_the_frame(early: Early, physical: int, said: str) -> None:
+    ending = early.panic("bootmem_free_page", early.base + physical)
     assert ending.kind is EndingKind.PANIC
     assert ending.message == f"bootmem: {said}"
+
+
+@pytest.mark.parametrize("offset", [31 * MIB + 8, 896 * MIB, 0x50000000, -PAGE])
+def test_a_free_of_what_is_no_page_of_the_direct_map_panics(early: Early, offset: int) -> None:
+    """By its offset from the direct map's start, before which there may be nothing at all."""
+    address = (early.base + offset) % (1 << 32)
+    ending = early.panic("bootmem_free_page", address)
+    said = f"bootmem: {address:#010x} freed, which is no page of the direct map"
+    assert ending.message == said
 
 
 def test_a_double_free_panics_with_the_frame(early: Early) -> None:
     page = early.call("bootmem_alloc_page")
     early.call("bootmem_free_page", page)
     ending = early.panic("bootmem_free_page", page)
-    assert ending.message == f"bootmem: frame {(page - KERNEL_BASE) // PAGE:#x} freed twice"
+    assert ending.message == f"bootmem: frame {(page - early.base) // PAGE:#x} freed twice"
 
 
 def test_the_bitmap_itself_is_not_freed(early: Early) -> None:
     frame = early.bitmap_frames().start
-    ending = early.panic("bootmem_free_page", KERNEL_BASE + frame * PAGE)
+    ending = early.panic("bootmem_free_page", early.base + frame * PAGE)
     assert ending.message == f"bootmem: frame {frame:#x} freed, which was never allocated"
 
 

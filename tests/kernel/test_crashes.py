@@ -10,7 +10,10 @@ import pytest
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool
+from tests.kernel.layouts import both_layouts
 from tests.kernel.session import booted
+
+pytestmark = both_layouts
 
 CRASH_FILE = "kernel/monitor/commands/crash.c"
 EXCEPTIONS = [
@@ -63,7 +66,8 @@ def test_a_stray_call_is_reported_where_it_went(kernel: KernelImage, pool: Pool)
     with booted(kernel, pool) as session:
         frame = session.alloc(0)
         session.ok(f"poke {frame:#x} 0xd0ffc031")  # xor %eax, %eax; call *%eax
-        session.ok(f"map 0x400000 {frame:#x}")
-        touch = session.touch(0x400000, "execute")
+        page = session.layout.some_user
+        session.ok(f"map {page:#x} {frame:#x}")
+        touch = session.touch(page, "execute")
         assert (touch.vector, touch.address) == (14, 0)
         session.assert_sound()

@@ -12,7 +12,10 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.maps.notation import parse_compact
 from tests.kernel.early import ENDED, Early, frame_table_frames, reserved_frames, stopped
+from tests.kernel.layouts import both_layouts
 from tests.kernel.session import MAX_ORDER, MIB, PAGE
+
+pytestmark = both_layouts
 
 EARLY = ("bootmem", "memblock")
 ZONE_ENDS = (16 * MIB, 896 * MIB, 4096 * MIB)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +17,7 @@ from harness.machine.shape import BootInformationShape
 from harness.machine.spec import MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, Region
+from tests.kernel.layouts import LAYOUTS
 from tests.kernel.session import MIB, PAGE, Session
 from tests.kernel.test_firmware_map import frames_of, told_regions, usable_frames
 
@@ -34,6 +38,15 @@ BORDERS = [
 ]
 NEAR = [0, 0, 0, 1, -1, 4, PAGE // 2, -PAGE // 2, PAGE - 1, PAGE, PAGE + 1, -PAGE, 3 * PAGE]
 TYPES = [1, 1, 1, 1, 2, 2, 3, 4, 5, 0, 7, 12, 0x101, 0x80000001, 0xFFFFFFFF]
+
+Kernels = Mapping[str, KernelImage]
+"""By layout: each example draws one."""
+
+
+@pytest.fixture(scope="session")
+def kernels(kernel: KernelImage, identity_kernel: KernelImage) -> Kernels:
+    return {"higher-half": kernel, "identity": identity_kernel}
+
 
 points = st.builds(
     lambda border, near, pages: max(border + near + pages * PAGE, 0),
@@ -64,18 +77,21 @@ def hostile_maps(draw: st.DrawFn, memory: int) -> MemoryMap:
 
 
 @st.composite
-def specs(draw: st.DrawFn) -> tuple[int, MemoryMap, BootInformationShape]:
+def specs(draw: st.DrawFn) -> tuple[str, int, MemoryMap, BootInformationShape]:
+    layout = draw(st.sampled_from(list(LAYOUTS)))
     memory = draw(st.sampled_from(SIZES))
     sizes = draw(st.lists(st.sampled_from([20, 24, 21, 40]), min_size=1, max_size=3))
-    return memory, draw(hostile_maps(memory)), BootInformationShape(entry_sizes=tuple(sizes))
+    shape = BootInformationShape(entry_sizes=tuple(sizes))
+    return layout, memory, draw(hostile_maps(memory)), shape
 
 
 @settings(BOUNDED, max_examples=150)
 @given(drawn=specs())
 def test_any_map_is_managed_soundly_or_rightly_refused(
-    kernel: KernelImage, pool: Pool, drawn: tuple[int, MemoryMap, BootInformationShape]
+    kernels: Kernels, pool: Pool, drawn: tuple[str, int, MemoryMap, BootInformationShape]
 ) -> None:
-    memory, memory_map, shape = drawn
+    layout, memory, memory_map, shape = drawn
+    kernel = kernels[layout]
     with pool.boot(MachineSpec(kernel, memory, map=memory_map, shape=shape)) as guest:
         assert guest.memory_map.entries == memory_map.entries
         ending = guest.run_until_ready()
@@ -98,7 +114,7 @@ PLACES = [
 
 
 @st.composite
-def leavings(draw: st.DrawFn) -> tuple[list[int], BootInformationShape]:
+def leavings(draw: st.DrawFn) -> tuple[str, list[int], BootInformationShape]:
     """Draw the sizes of modules, and where a boot loader leaves them and all the rest."""
     sizes = draw(st.lists(st.sampled_from([1, 2500, 4096, 4990]), max_size=5))
     places = draw(st.permutations(PLACES))
@@ -111,18 +127,18 @@ def leavings(draw: st.DrawFn) -> tuple[list[int], BootInformationShape]:
         module_strings=draw(st.booleans()),
         loader_name=draw(st.booleans()),
     )
-    return sizes, shape
+    return draw(st.sampled_from(list(LAYOUTS))), sizes, shape
 
 
 @settings(BOUNDED, max_examples=60)
 @given(drawn=leavings())
 def test_wherever_the_loader_leaves_things_they_stay(
-    kernel: KernelImage, pool: Pool, drawn: tuple[list[int], BootInformationShape]
+    kernels: Kernels, pool: Pool, drawn: tuple[str, list[int], BootInformationShape]
 ) -> None:
     """They are never handed out, and not a byte of the modules is changed."""
-    sizes, shape = drawn
+    layout, sizes, shape = drawn
     modules = tuple(Module(bytes([i + 1]) * size, "m" * i) for i, size in enumerate(sizes))
-    spec = MachineSpec(kernel, 32 * MIB, modules=modules, shape=shape)
+    spec = MachineSpec(kernels[layout], 32 * MIB, modules=modules, shape=shape)
     with pool.boot(spec) as guest:
         ending = guest.run_until_ready()
         assert ending.kind is EndingKind.READY, str(ending)

@@ -11,9 +11,9 @@ import pytest
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool
+from tests.kernel.layouts import both_layouts, layout_of
 from tests.kernel.session import MIB, PAGE, Session, booted, page_fault
 
-AREAS_START, AREAS_END = 0xF8400000, 0xFF800000
 HEADER = 8
 """Size and magic, 32 bits each."""
 
@@ -28,16 +28,17 @@ def pages_of(size: int) -> int:
     return -(-(size + HEADER) // PAGE)
 
 
+@both_layouts
 @pytest.mark.parametrize("size", [1, 7, 8, 4087, 4088, 4089, 8184, 8185, 65536, MIB + 1])
 def test_a_block_takes_just_the_pages_that_it_needs(small: Session, size: int) -> None:
     block = small.kmalloc(size)
     assert block % 8 == 0
-    assert AREAS_START < block < AREAS_END
+    assert block - HEADER == small.layout.areas.start
     heap = small.ok("heap")
     assert heap.number("frames") == pages_of(size)
     assert (heap.number("blocks"), heap.number("bytes")) == (1, size)
     assert small.touch(block + size - 1 & ~3).vector is None
-    behind = AREAS_START + pages_of(size) * PAGE
+    behind = small.layout.areas.start + pages_of(size) * PAGE
     assert small.touch(behind) == page_fault(behind)
     small.assert_sound()
 
@@ -59,15 +60,16 @@ def test_sizes_that_wrap_leave_a_sound_state(small: Session) -> None:
     small.assert_sound()
 
 
+@both_layouts
 def test_address_space_runs_out_before_memory(kernel: KernelImage, pool: Pool) -> None:
-    """The areas have 116 MiB; no frame may be lost on a block that does not fit."""
-    with booted(kernel, pool, 256 * MIB) as session:
+    """The areas have 116 or 1,016 MiB; no frame may be lost on a block that does not fit."""
+    with booted(kernel, pool, len(layout_of(kernel).areas) + 140 * MIB) as session:
         before = session.zone()
-        size = AREAS_END - AREAS_START - HEADER
+        size = len(session.layout.areas) - HEADER
         assert session.error(f"kmalloc {size + 1}") == "memory"
         assert session.zone() == before
         whole = session.kmalloc(size)
-        assert whole == AREAS_START + HEADER
+        assert whole == session.layout.areas.start + HEADER
         session.assert_sound()
         assert session.error("kmalloc 1") == "memory"
         session.ok(f"kfree {whole:#x}")
@@ -75,13 +77,14 @@ def test_address_space_runs_out_before_memory(kernel: KernelImage, pool: Pool) -
         session.assert_sound()
 
 
+@both_layouts
 def test_exhausted_memory_gives_nothing_and_keeps_nothing(small: Session) -> None:
     small.ok(f"kfree {small.kmalloc(1):#x}")
     before = small.zone()
     assert small.error(f"kmalloc {32 * MIB}") == "memory"
     assert small.zone().blocks == before.blocks
     small.assert_sound()
-    assert small.kmalloc(1) == AREAS_START + HEADER
+    assert small.kmalloc(1) == small.layout.areas.start + HEADER
 
 
 def test_memory_can_be_used_up_and_recovered(small: Session) -> None:
@@ -97,6 +100,7 @@ def test_memory_can_be_used_up_and_recovered(small: Session) -> None:
     small.assert_sound()
 
 
+@both_layouts
 def test_without_a_frame_for_its_table_a_block_is_refused(small: Session) -> None:
     """One frame is left: the block's page gets it, then the page table finds none."""
     last = small.alloc(0)
@@ -123,6 +127,7 @@ def test_contents_survive_their_neighbours(small: Session) -> None:
     small.assert_sound()
 
 
+@both_layouts
 def test_a_freed_block_is_unmapped_whole(small: Session) -> None:
     """Also its first page, or the next block there cannot be mapped."""
     before = small.zone()
@@ -130,7 +135,7 @@ def test_a_freed_block_is_unmapped_whole(small: Session) -> None:
     assert small.touch(block).vector is None
     small.ok(f"kfree {block:#x}")
     for page in range(4):
-        address = AREAS_START + page * PAGE
+        address = small.layout.areas.start + page * PAGE
         assert small.touch(address, "write", 1) == page_fault(address, write=True)
     assert small.zone().blocks == before.blocks
     assert small.kmalloc(3 * PAGE) == block
@@ -158,13 +163,21 @@ def test_a_pointer_into_a_block_is_no_block(small: Session, offset: int) -> None
     assert ending.message == f"kfree: {block + offset:#010x} is not the start of a live block"
 
 
-@pytest.mark.parametrize("address", [8, 0xC0100008, 0xC0400008, 0xFFC00008, 0xFFFFFFFF])
-def test_a_foreign_pointer_is_no_block(small: Session, address: int) -> None:
+@both_layouts
+@pytest.mark.parametrize(
+    "place", ["page 0", "image", "direct map", "window", "user space", "the last byte"]
+)
+def test_a_foreign_pointer_is_no_block(small: Session, place: str) -> None:
+    layout = small.layout
+    starts = {"page 0": 0, "image": layout.base + MIB, "direct map": layout.base + 4 * MIB,
+              "window": layout.window, "user space": layout.some_user}  # fmt: skip
+    address = starts[place] + HEADER if place in starts else 0xFFFFFFFF
     ending = small.panic(f"kfree {address:#x}")
     assert ending.message == f"kfree: {address:#010x} is not the start of a live block"
     assert "kfree" in [frame.function for frame in ending.backtrace]
 
 
+@both_layouts
 def test_a_double_free_is_caught(small: Session) -> None:
     """The magic may still stand in the frame; it must not be believed."""
     small.kmalloc(1)
@@ -187,11 +200,12 @@ def test_an_overwritten_header_is_caught(small: Session, word: int) -> None:
 class FirstFit:
     """Virtual pages as the policy wants them: the lowest gap that is long enough."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int) -> None:
+        self.start = start
         self.used: dict[int, int] = {}
 
     def take(self, pages: int) -> int:
-        at = AREAS_START
+        at = self.start
         for start in sorted(self.used):
             if start - at >= pages * PAGE:
                 break
@@ -200,9 +214,10 @@ class FirstFit:
         return at
 
 
+@both_layouts
 @pytest.mark.parametrize("seed", range(3))
 def test_addresses_are_the_first_that_fit(small: Session, seed: int) -> None:
-    choose, model = random.Random(seed), FirstFit()
+    choose, model = random.Random(seed), FirstFit(small.layout.areas.start)
     live: list[int] = []
     for _ in range(60):
         if live and choose.random() < 0.45:

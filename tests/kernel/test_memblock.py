@@ -15,7 +15,6 @@ from harness.machine.shape import BootInformationShape as Shape
 from harness.machine.spec import MachineSpec, Module
 from harness.maps.notation import parse_compact
 from tests.kernel.early import (
-    KERNEL_BASE,
     Early,
     frame_table_frames,
     reserved_frames,
@@ -46,8 +45,8 @@ def early(kernel: KernelImage, pool: Pool) -> Iterator[Early]:
 def regions(early: Early) -> list[tuple[int, int, int]]:
     """Return (start, cursor, end) of each region, in physical bytes."""
     pointer = early.word("memblock")
-    count = int.from_bytes(early.guest.ram.read(pointer - KERNEL_BASE, 4), "little")
-    start = pointer - KERNEL_BASE + HEADER
+    count = int.from_bytes(early.guest.ram.read(pointer - early.base, 4), "little")
+    start = pointer - early.base + HEADER
     return list(REGION.iter_unpack(early.guest.ram.read(start, count * REGION.size)))
 
 
@@ -59,14 +58,14 @@ def free(early: Early) -> set[int]:
     return found
 
 
-def physical(pointer: int) -> int:
-    assert pointer >= KERNEL_BASE
-    return pointer - KERNEL_BASE
+def physical(early: Early, pointer: int) -> int:
+    assert pointer > early.base
+    return pointer - early.base
 
 
 def alloc(early: Early, size: int, align: int) -> int:
     """Allocate; return the physical address."""
-    return physical(early.call("memblock_alloc", size, align))
+    return physical(early, early.call("memblock_alloc", size, align))
 
 
 def assert_regions(early: Early) -> None:
@@ -121,12 +120,12 @@ def test_as_many_modules_as_the_kernel_takes(kernel: KernelImage, pool: Pool) ->
 
 
 def test_each_allocation_lies_right_behind_the_last_one(early: Early) -> None:
-    first = physical(early.call("memblock_alloc_page"))
+    first = physical(early, early.call("memblock_alloc_page"))
     assert first == min(frame for frame in free(early) if frame * PAGE >= DMA_END) * PAGE - PAGE
     assert alloc(early, 10, 1) == first + PAGE
     assert alloc(early, 1, 1) == first + PAGE + 10
     assert alloc(early, 3 * PAGE, 1) == first + PAGE + 11
-    assert physical(early.call("memblock_alloc_page")) == first + 5 * PAGE
+    assert physical(early, early.call("memblock_alloc_page")) == first + 5 * PAGE
 
 
 @pytest.mark.parametrize("align", [1, 2, 64, PAGE, 16 * PAGE, 4 * MIB, 8 * MIB])
@@ -170,7 +169,7 @@ def test_a_run_never_crosses_a_hole(kernel: KernelImage, pool: Pool) -> None:
     high = "1000000-1100000 usable, 1101000-1201000 usable"
     memory_map = parse_compact(f"0-9f000 usable, 100000-300000 usable, {high}", "here")[0]
     with stopped(kernel, pool, map=memory_map, append=CHOSEN) as early:
-        table = early.word("mem_map") - KERNEL_BASE
+        table = early.word("mem_map") - early.base
         assert table == DMA_END
         assert alloc(early, 256 * PAGE, PAGE) == 0x1101000
         below = alloc(early, 256 * PAGE, PAGE)
@@ -182,11 +181,11 @@ def test_a_run_never_crosses_a_hole(kernel: KernelImage, pool: Pool) -> None:
 def test_the_dma_zone_comes_last(kernel: KernelImage, pool: Pool) -> None:
     with stopped(kernel, pool, 17 * MIB, append=CHOSEN) as early:
         high = {frame for frame in free(early) if frame * PAGE >= DMA_END}
-        given = [physical(early.call("memblock_alloc_page")) // PAGE for _ in high]
+        given = [physical(early, early.call("memblock_alloc_page")) // PAGE for _ in high]
         assert set(given) == high
         assert given == sorted(given)
         low = min(free(early))
-        assert physical(early.call("memblock_alloc_page")) // PAGE == low
+        assert physical(early, early.call("memblock_alloc_page")) // PAGE == low
 
 
 def test_a_run_across_the_dma_limit(kernel: KernelImage, pool: Pool) -> None:
@@ -194,7 +193,7 @@ def test_a_run_across_the_dma_limit(kernel: KernelImage, pool: Pool) -> None:
     low = "0-9f000 usable, 100000-180000 usable, c00000-1200000 usable"
     memory_map = parse_compact(f"{low}, 38000000-40000000 usable", "here")[0]
     with stopped(kernel, pool, 1024 * MIB, map=memory_map, append=CHOSEN) as early:
-        assert early.word("mem_map") - KERNEL_BASE == 12 * MIB
+        assert early.word("mem_map") - early.base == 12 * MIB
         assert_regions(early)
 
 
@@ -205,7 +204,7 @@ def test_nothing_beyond_the_direct_map_is_given_out(kernel: KernelImage, pool: P
     with stopped(kernel, pool, 1024 * MIB, map=memory_map, append=CHOSEN) as early:
         for frame in list(free(early)):
             if frame * PAGE < DIRECT_MAP_END:
-                assert physical(early.call("memblock_alloc_page")) < DIRECT_MAP_END
+                assert physical(early, early.call("memblock_alloc_page")) < DIRECT_MAP_END
         assert early.call("memblock_alloc_page") == 0
         assert free(early) == {0x38000, 0x38001, 0x38002}
 
@@ -214,7 +213,7 @@ def test_every_frame_can_be_had_and_is_had_once(kernel: KernelImage, pool: Pool)
     memory_map = parse_compact("0-9f000 usable, 100000-170000 usable, 1000000-1010000 usable", "-")
     with stopped(kernel, pool, map=memory_map[0], append=CHOSEN) as early:
         there = free(early)
-        given = [physical(early.call("memblock_alloc_page")) // PAGE for _ in there]
+        given = [physical(early, early.call("memblock_alloc_page")) // PAGE for _ in there]
         assert set(given) == there
         assert early.call("memblock_alloc_page") == 0
         assert early.call("memblock_alloc", 1, 1) == 0
@@ -224,10 +223,10 @@ def test_a_full_table_refuses_to_skip_frames_and_loses_none(early: Early) -> Non
     """Each skip of whole frames takes a place in the table; every block here leaves one behind."""
     before, taken = free(early), set()
     while block := early.call("memblock_alloc", PAGE, 4 * PAGE):
-        taken.add(physical(block) // PAGE)
+        taken.add(physical(early, block) // PAGE)
     assert SKIPS <= len(taken) < len(before) // 4
     assert free(early) == before - taken
-    assert physical(early.call("memblock_alloc_page")) // PAGE in before - taken
+    assert physical(early, early.call("memblock_alloc_page")) // PAGE in before - taken
 
 
 def test_there_is_no_free(early: Early) -> None:

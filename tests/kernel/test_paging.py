@@ -10,12 +10,16 @@ from harness.check.verify import verify
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
+from tests.kernel.layouts import Layout, both_layouts
 from tests.kernel.session import MIB, PAGE, Session, Touch, booted, page_fault
 
-KERNEL_BASE = 0xC0000000
-WITHIN_TABLE = 0x400000 * 5 + PAGE
+LARGE = 4 * MIB
+WITHIN_TABLE = 4 * LARGE + PAGE
+"""From a multiple of 4 MiB on: neither the first nor the last page of a table."""
 RET = 0xC3
 """The opcode of a near return: Intel SDM volume 2, RET."""
+
+pytestmark = both_layouts
 
 CPUS = [
     pytest.param("qemu32", "", id="invlpg"),
@@ -42,103 +46,107 @@ def refused(session: Session, command: str) -> str:
     return code
 
 
-@pytest.mark.parametrize(
-    "virtual",
-    [PAGE, 0x3FF000, 0x400000, 0x00C00000, 0x7FFFF000, 0x80000000, KERNEL_BASE - PAGE],
-)
-def test_a_page_of_user_space_can_be_mapped_anywhere(small: Session, virtual: int) -> None:
+def user_pages(layout: Layout) -> list[int]:
+    """Return pages at borders: of user space, of page tables, and where signs change."""
+    some, end = layout.some_user, layout.user.stop
+    return [layout.user.start, some - PAGE, some, some + 2 * LARGE, 0x80000000, end - PAGE]
+
+
+def test_a_page_of_user_space_can_be_mapped_anywhere(small: Session) -> None:
     before = small.zone()
-    frame = small.alloc(0, "zero")
-    small.ok(f"map {virtual:#x} {frame:#x} rw user")
-    answer = small.ok(f"translate {virtual + 0x123:#x}")
-    assert answer.number("physical") == frame + 0x123
-    assert answer.values["flags"] == "rw,user"
-    assert small.touch(virtual + PAGE - 4, "write", 0xDEADBEEF).vector is None
-    assert small.ok(f"peek {frame + PAGE - 4:#x}").number("value") == 0xDEADBEEF
-    assert small.zone().free == before.free - 2
-    small.assert_sound()
-    assert small.ok(f"unmap {virtual:#x}").number("physical") == frame
-    small.free(frame, 0)
-    assert small.zone().blocks == before.blocks
+    for virtual in user_pages(small.layout):
+        frame = small.alloc(0, "zero")
+        small.ok(f"map {virtual:#x} {frame:#x} rw user")
+        answer = small.ok(f"translate {virtual + 0x123:#x}")
+        assert answer.number("physical") == frame + 0x123
+        assert answer.values["flags"] == "rw,user"
+        assert small.touch(virtual + PAGE - 4, "write", 0xDEADBEEF).vector is None
+        assert small.ok(f"peek {frame + PAGE - 4:#x}").number("value") == 0xDEADBEEF
+        assert small.zone().free == before.free - 2
+        small.assert_sound()
+        assert small.ok(f"unmap {virtual:#x}").number("physical") == frame
+        small.free(frame, 0)
+        assert small.zone().blocks == before.blocks
     small.assert_sound()
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "map 0 0x400000 rw",
-        "map 0xfff 0x400000 rw",
-        "map 0x401001 0x400000 rw",
-        "map 0x401000 0x400001 rw",
-        "map 0xc0000000 0x400000 rw",
-        "map 0xf8400000 0x400000 rw",
-        "map 0xffc00000 0x400000",
-        "map 0xfffff000 0x400000",
-        "unmap 0",
-        "unmap 0x401001",
-        "unmap 0xc0100000",
-        "unmap 0xf8400000",
-        "unmap 0xfffff000",
-        "protect 0 rw",
-        "protect 0xc0100000 rw",
-        "protect 0x401001 rw",
-    ],
-)
+def no_user_pages(layout: Layout) -> list[int]:
+    """Return the pages around user space and in the kernel's parts, and what is no page."""
+    return [
+        *(0, 0xFFF, layout.some_user + 1, layout.user.start - PAGE, layout.user.stop),
+        *(layout.base, layout.base + MIB, layout.direct_map.stop),
+        *(layout.areas.start, layout.window, 0xFFFFF000),
+    ]
+
+
+@pytest.mark.parametrize("command", ["map {:#x} 0x400000 rw", "unmap {:#x}", "protect {:#x} rw"])
 def test_what_is_no_page_of_user_space_is_refused(small: Session, command: str) -> None:
-    assert refused(small, command) == "range"
+    for virtual in no_user_pages(small.layout):
+        assert refused(small, command.format(virtual)) == "range", hex(virtual)
     small.assert_sound()
+
+
+def test_a_page_maps_whole_frames_only(small: Session) -> None:
+    assert refused(small, f"map {small.layout.some_user:#x} 0x400001 rw") == "range"
 
 
 def test_a_mapped_page_is_not_mapped_again(small: Session) -> None:
+    page = small.layout.some_user
     first, second = small.alloc(0), small.alloc(0)
-    small.ok(f"map 0x400000 {first:#x} rw")
-    assert refused(small, f"map 0x400000 {second:#x} rw") == "state"
-    assert small.ok("translate 0x400000").number("physical") == first
+    small.ok(f"map {page:#x} {first:#x} rw")
+    assert refused(small, f"map {page:#x} {second:#x} rw") == "state"
+    assert small.ok(f"translate {page:#x}").number("physical") == first
 
 
 def test_an_unmapped_page_is_not_unmapped_again(small: Session) -> None:
+    page = small.layout.some_user
+    absent = [f"unmap {page:#x}", f"protect {page:#x} rw", f"translate {page:#x}"]
     frame = small.alloc(0)
-    for absent in ("unmap 0x400000", "protect 0x400000 rw", "translate 0x400000"):
-        assert refused(small, absent) == "state"
-    small.ok(f"map 0x401000 {frame:#x}")
-    for absent in ("unmap 0x400000", "protect 0x400000 rw", "translate 0x400000"):
-        assert refused(small, absent) == "state"
+    for command in absent:
+        assert refused(small, command) == "state"
+    small.ok(f"map {page + PAGE:#x} {frame:#x}")
+    for command in absent:
+        assert refused(small, command) == "state"
     small.assert_sound()
 
 
 def test_a_page_table_lives_as_long_as_its_pages(small: Session) -> None:
+    first = small.layout.some_user
+    last, other = first + LARGE - PAGE, first + LARGE
     frame = small.alloc(0)
     free = small.zone().free
-    small.ok(f"map 0x400000 {frame:#x}")
-    small.ok(f"map 0x7ff000 {frame:#x}")
+    small.ok(f"map {first:#x} {frame:#x}")
+    small.ok(f"map {last:#x} {frame:#x}")
     assert small.zone().free == free - 1
-    small.ok(f"map 0x800000 {frame:#x}")
+    small.ok(f"map {other:#x} {frame:#x}")
     assert small.zone().free == free - 2
-    small.ok("unmap 0x400000")
+    small.ok(f"unmap {first:#x}")
     assert small.zone().free == free - 2
-    small.ok("unmap 0x7ff000")
+    small.ok(f"unmap {last:#x}")
     assert small.zone().free == free - 1
-    assert small.touch(0x800000).vector is None
-    small.ok("unmap 0x800000")
+    assert small.touch(other).vector is None
+    small.ok(f"unmap {other:#x}")
     assert small.zone().free == free
     small.assert_sound()
 
 
 def test_without_a_frame_for_its_table_a_page_is_refused(small: Session) -> None:
+    page = small.layout.some_user
     frame = small.alloc(0)
     blocks = small.exhaust()
-    assert refused(small, f"map 0x400000 {frame:#x} rw") == "memory"
-    assert small.touch(0x400000) == page_fault(0x400000)
+    assert refused(small, f"map {page:#x} {frame:#x} rw") == "memory"
+    assert small.touch(page) == page_fault(page)
     small.free_all(blocks)
-    small.ok(f"map 0x400000 {frame:#x} rw")
+    small.ok(f"map {page:#x} {frame:#x} rw")
     small.assert_sound()
 
 
 def test_a_new_table_has_no_garbage(small: Session) -> None:
     """In a poisoned guest each word of a table that was not zeroed is a present entry."""
+    page = small.layout.some_user + WITHIN_TABLE
     frame = small.alloc(0)
-    small.ok(f"map {WITHIN_TABLE:#x} {frame:#x}")
-    for neighbour in (WITHIN_TABLE - PAGE, WITHIN_TABLE + PAGE, WITHIN_TABLE + 0x3FE000):
+    small.ok(f"map {page:#x} {frame:#x}")
+    for neighbour in (page - PAGE, page + PAGE, page + LARGE - 2 * PAGE):
         assert small.touch(neighbour) == page_fault(neighbour)
 
 
@@ -148,13 +156,14 @@ def test_unmapped_memory_faults_at_once(
 ) -> None:
     """Another page keeps the table alive: only the TLB could still know the one that went."""
     with booted(kernel, pool, cpu=cpu, append=append) as session:
+        page = session.layout.some_user + WITHIN_TABLE
         frame = session.alloc(0)
-        session.ok(f"map {WITHIN_TABLE + PAGE:#x} {frame:#x}")
+        session.ok(f"map {page + PAGE:#x} {frame:#x}")
         for flags in ("rw", "rw global"):
-            session.ok(f"map {WITHIN_TABLE:#x} {frame:#x} {flags}")
-            assert session.touch(WITHIN_TABLE, "write", 1) == Touch(value=1)
-            session.ok(f"unmap {WITHIN_TABLE:#x}")
-            assert session.touch(WITHIN_TABLE) == page_fault(WITHIN_TABLE)
+            session.ok(f"map {page:#x} {frame:#x} {flags}")
+            assert session.touch(page, "write", 1) == Touch(value=1)
+            session.ok(f"unmap {page:#x}")
+            assert session.touch(page) == page_fault(page)
         session.assert_sound()
 
 
@@ -163,15 +172,16 @@ def test_a_protected_page_refuses_writes_at_once(
     kernel: KernelImage, pool: Pool, cpu: str, append: str
 ) -> None:
     with booted(kernel, pool, cpu=cpu, append=append) as session:
+        page = session.layout.some_user + WITHIN_TABLE
         frame = session.alloc(0)
-        session.ok(f"map {WITHIN_TABLE:#x} {frame:#x} rw")
-        assert session.touch(WITHIN_TABLE, "write", 7).vector is None
-        session.ok(f"protect {WITHIN_TABLE:#x}")
-        denied = page_fault(WITHIN_TABLE, present=True, write=True)
-        assert session.touch(WITHIN_TABLE, "write", 8) == denied
-        assert session.touch(WITHIN_TABLE) == Touch(value=7)
-        session.ok(f"protect {WITHIN_TABLE:#x} rw")
-        assert session.touch(WITHIN_TABLE, "write", 9).vector is None
+        session.ok(f"map {page:#x} {frame:#x} rw")
+        assert session.touch(page, "write", 7).vector is None
+        session.ok(f"protect {page:#x}")
+        denied = page_fault(page, present=True, write=True)
+        assert session.touch(page, "write", 8) == denied
+        assert session.touch(page) == Touch(value=7)
+        session.ok(f"protect {page:#x} rw")
+        assert session.touch(page, "write", 9).vector is None
         session.assert_sound()
 
 
@@ -180,12 +190,13 @@ def test_a_page_shows_its_new_frame_at_once(
     kernel: KernelImage, pool: Pool, cpu: str, append: str
 ) -> None:
     with booted(kernel, pool, cpu=cpu, append=append) as session:
+        page = session.layout.some_user + WITHIN_TABLE
         frames = [session.alloc(0) for _ in range(2)]
         for value, frame in enumerate(frames):
             session.ok(f"poke {frame:#x} {value}")
-            session.ok(f"map {WITHIN_TABLE:#x} {frame:#x} global")
-            assert session.touch(WITHIN_TABLE) == Touch(value=value)
-            session.ok(f"unmap {WITHIN_TABLE:#x}")
+            session.ok(f"map {page:#x} {frame:#x} global")
+            assert session.touch(page) == Touch(value=value)
+            session.ok(f"unmap {page:#x}")
 
 
 @pytest.mark.parametrize(("cpu", "append"), CPUS)
@@ -198,26 +209,29 @@ def test_each_kind_of_cpu_gets_a_sound_address_space(
 
 
 def test_code_runs_from_a_mapped_page(small: Session) -> None:
+    page = small.layout.some_user
     frame = small.alloc(0)
     small.ok(f"poke {frame:#x} {RET:#x}")
-    assert small.touch(0x400000, "execute") == page_fault(0x400000)
-    small.ok(f"map 0x400000 {frame:#x}")
-    assert small.touch(0x400000, "execute").vector is None
+    assert small.touch(page, "execute") == page_fault(page)
+    small.ok(f"map {page:#x} {frame:#x}")
+    assert small.touch(page, "execute").vector is None
 
 
-def test_the_kernel_runs_in_the_higher_half(small: Session) -> None:
-    """Relative jumps alone never leave the identity mapping."""
+def test_the_kernel_runs_in_its_part_of_the_direct_map(kernel: KernelImage, small: Session) -> None:
+    """Relative jumps alone would never leave the mapping at 0."""
+    image = kernel.image_range()
+    placed = range(small.layout.base + image.start, small.layout.base + image.stop)
     small.guest.pause()
     registers = small.guest.registers()
-    assert registers.eip > KERNEL_BASE
-    assert registers.esp > KERNEL_BASE
+    assert registers.eip in placed
+    assert registers.esp in placed
 
 
 def test_page_0_is_never_mapped(small: Session) -> None:
     """Neither where NULL points nor in the direct map."""
     for address in (0, 4, PAGE - 4):
         assert small.touch(address, "write", 1) == page_fault(address, write=True)
-        assert small.touch(KERNEL_BASE + address) == page_fault(KERNEL_BASE + address)
+        assert small.touch(small.layout.base + address) == page_fault(small.layout.base + address)
 
 
 def test_the_boot_stack_has_guards(kernel: KernelImage, small: Session) -> None:
@@ -230,8 +244,10 @@ def test_the_boot_stack_has_guards(kernel: KernelImage, small: Session) -> None:
         assert small.touch(address).vector is None
 
 
-def test_the_identity_mapping_is_gone(small: Session) -> None:
-    for address in (PAGE, 0x100000, 0x3FF000, 0x400000, 0x7FF000):
+def test_what_the_kernel_left_behind_at_boot_is_gone(small: Session) -> None:
+    """The boot tables map 8 MiB at 0 for the way to the higher half, whatever is RAM there."""
+    inside = [PAGE, MIB, LARGE - PAGE, LARGE, 2 * LARGE - PAGE] if small.layout.base else []
+    for address in (*inside, 0xA0000, 0xFF000):
         assert small.touch(address) == page_fault(address)
 
 
@@ -250,24 +266,26 @@ def test_kernel_pages_are_the_supervisors(small: Session) -> None:
     """A "supervisor" flag with the user bit's value would open every kernel page."""
     small.kmalloc(5000)
     mappings = small.assert_sound().state.page_tables.mappings
-    kernel = mappings[mappings["virtual"] >= KERNEL_BASE]
-    assert len(kernel)
-    assert not kernel["user"].any()
+    user = small.layout.user
+    users = (mappings["virtual"] >= user.start) & (mappings["virtual"] < user.stop)
+    assert not users.any()
+    assert len(mappings)
+    assert not mappings["user"].any()
 
 
 def test_the_end_of_the_direct_map_is_followed_by_a_hole(kernel: KernelImage, pool: Pool) -> None:
     with booted(kernel, pool, 1024 * MIB) as session:
-        last = 0xF8000000 - 4
-        assert session.touch(last).vector is None
-        for address in (0xF8000000, 0xF83FFFFC, 0xFF800000, 0xFFBFFFFC):
-            assert session.touch(address) == page_fault(address)
+        assert session.touch(session.layout.direct_map.stop - 4).vector is None
+        for hole in session.layout.holes:
+            for address in (hole.start, hole.stop - 4):
+                assert session.touch(address) == page_fault(address)
 
 
 def test_direct_map_does_not_overlap_heap_at_1_gib(kernel: KernelImage, pool: Pool) -> None:
     """Nor at 896 MiB, where it is longest."""
     for memory in (896 * MIB, 1024 * MIB):
         with booted(kernel, pool, memory) as session:
-            top = 0xF8000000 - PAGE
+            top = session.layout.direct_map.stop - PAGE
             before = session.ok(f"translate {top:#x}").text
             block = session.kmalloc(MIB)
             session.ok(f"fill {block:#x} {MIB} 0x5a")
@@ -290,19 +308,20 @@ def test_the_direct_map_is_one_to_one(kernel: KernelImage, pool: Pool, cpu: str)
     """By the kernel's own walk, by QEMU's and by what is read there."""
     with booted(kernel, pool, 32 * MIB, cpu=cpu) as session:
         for physical in (PAGE, 0x9E123, 2 * MIB + 0x345, 8 * MIB, 12 * MIB + 0xABC, 32 * MIB - 4):
-            virtual = KERNEL_BASE + physical
+            virtual = session.layout.base + physical
             assert session.ok(f"translate {virtual:#x}").number("physical") == physical
             assert session.guest.translate(virtual) == physical
             word = physical & ~3
-            seen = session.touch(KERNEL_BASE + word).value
+            seen = session.touch(session.layout.base + word).value
             assert seen == session.ok(f"peek {word:#x}").number("value")
 
 
 def test_high_memory_is_reached_through_a_mapping(kernel: KernelImage, pool: Pool) -> None:
     with booted(kernel, pool, 1024 * MIB) as session:
+        page = session.layout.some_user
         frame = session.alloc(0, "high", "zero")
         assert frame >= 896 * MIB
-        session.ok(f"map 0x400000 {frame:#x} rw")
-        assert session.touch(0x400FFC, "write", 0xCAFE).vector is None
+        session.ok(f"map {page:#x} {frame:#x} rw")
+        assert session.touch(page + 0xFFC, "write", 0xCAFE).vector is None
         assert session.ok(f"peek {frame + 0xFFC:#x}").number("value") == 0xCAFE
         session.assert_sound()

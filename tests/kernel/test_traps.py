@@ -11,6 +11,9 @@ from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
+from tests.kernel.layouts import both_layouts
+
+pytestmark = both_layouts
 
 MEMORY = 16 << 20
 NUMBER = r"0x[0-9a-f]{8}"
