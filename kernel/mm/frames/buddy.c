@@ -82,7 +82,7 @@ static ALWAYS_INLINE struct page *take_block(struct zone *zone, unsigned order)
     return page;
 }
 
-static ALWAYS_INLINE phys_t alloc_block(uint32_t flags, unsigned order)
+static ALWAYS_INLINE phys_t __alloc_pages_core(uint32_t flags, unsigned order)
 {
     struct zone *highest = &zones[zone_highest(flags)];
     for (struct zone *zone = highest; order <= MAX_ORDER; zone--) {
@@ -99,8 +99,8 @@ static ALWAYS_INLINE phys_t alloc_block(uint32_t flags, unsigned order)
 static phys_t buddy_alloc(uint32_t flags, size_t pages)
 {
     if (pages == 1)
-        return alloc_block(flags, 0);
-    return pages ? alloc_block(flags, pages_to_order(pages)) : 0;
+        return __alloc_pages_core(flags, 0);
+    return pages ? __alloc_pages_core(flags, pages_to_order(pages)) : 0;
 }
 
 /* Each way to be wrong has its own sentence. */
@@ -119,7 +119,7 @@ static _Noreturn void panic_not_allocated(const struct page *page, unsigned orde
     panic("buddy: frame 0x%x freed with %u users", frame, page->count);
 }
 
-static ALWAYS_INLINE void free_block(pfn_t frame, unsigned order)
+static ALWAYS_INLINE void __free_pages_core(pfn_t frame, unsigned order)
 {
     struct page *page = &mem_map[frame];
     if (page->flags & PAGE_RESERVED || page->count != 1 || page->order != order)
@@ -144,9 +144,9 @@ static void buddy_free(phys_t address, size_t pages)
     if (pages == 0)
         panic("buddy: frame 0x%x freed as a block of no frames", frame);
     if (pages == 1)
-        free_block(frame, 0);
+        __free_pages_core(frame, 0);
     else
-        free_block(frame, pages_to_order(pages));
+        __free_pages_core(frame, pages_to_order(pages));
 }
 
 /*
