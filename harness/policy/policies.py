@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from harness.decode.state import MemoryState
+from harness.policy.buddy import BuddyPolicy
 
 
 class FramePolicy(Protocol):
@@ -40,7 +41,7 @@ class HeapPolicy(Protocol):
         ...
 
 
-FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {}
+FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {"buddy": BuddyPolicy.of}
 """Name of an allocator's structure → how its policy begins from a state."""
 
 HEAP_POLICIES: Mapping[str, Callable[[MemoryState, FramePolicy], HeapPolicy]] = {}

@@ -12,11 +12,7 @@ ZONE_DMA, ZONE_NORMAL, ZONE_HIGH = range(3)
 """Below 16 MiB, the rest of the direct map, and beyond it."""
 
 HIGHEST_ZONE = tuple(
-    ZONE_DMA
-    if flags & DMA
-    else ZONE_HIGH
-    if flags & HIGH and not flags & NORMAL
-    else ZONE_NORMAL
+    ZONE_DMA if flags & DMA else ZONE_HIGH if flags & HIGH and not flags & NORMAL else ZONE_NORMAL
     for flags in range(16)
 )
 """By flags: the zone to try first; lower ones follow. The narrowest wish counts, none is normal."""
