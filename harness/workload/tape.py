@@ -70,6 +70,8 @@ class Tape:
         self._format = TapeFormat.of(guest.kernel)
         self._place = _placement(guest, self._format)
         header = self._header()
+        if not self._format.fits(header, self._place.length):
+            raise TapeError("the boot module's header is not a tape's")
         self.operations = int(header.operation_capacity)
         """Operations that fit into one piece."""
         self.slots = int(header.slot_capacity)

@@ -78,6 +78,16 @@ class TapeFormat:
         decoded["wrong"] = results["ticks"] & np.uint32(self.wrong) != 0
         return decoded
 
+    def fits(self, header: Any, length: int) -> bool:
+        """Return whether a header is a tape's, and its arrays lie in a module of so many bytes."""
+        arrays = (
+            (header.operations, header.operation_capacity, self.operation),
+            (header.results, header.operation_capacity, self.result),
+            (header.slots, header.slot_capacity, self.slot),
+        )
+        ends = (offset + count * layout.itemsize for offset, count, layout in arrays)
+        return header.magic == self.magic and all(end <= length for end in ends)
+
     def blank(self, operations: int, slots: int) -> bytes:
         """Return a tape with room for so many operations and slots, all of them empty."""
         arrays = ((operations, self.operation), (operations, self.result), (slots, self.slot))

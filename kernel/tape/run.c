@@ -63,29 +63,35 @@ static uint32_t without_overhead(uint32_t ticks, uint32_t overhead)
     return rest < TAPE_WRONG ? rest : TAPE_WRONG - 1;
 }
 
+/* All of these flags. */
 static bool is_wanted(const struct tape_operation *operation, uint8_t flags)
 {
     return (operation->flags & flags) == flags;
 }
 
-/* Note what was given. Frames are those of a caller of the frame interface, as on the console. */
-static void note(const struct tape_action *action, const struct tape_operation *operation,
-                 struct tape_slot *slot, uint32_t value)
+static bool is_zeroed(const struct tape_action *action, const struct tape_operation *operation,
+                      uint32_t value)
 {
-    *slot = (struct tape_slot){value, operation->size};
-    if (value != 0 && action->memory == TAPE_PHYSICAL)
-        frames_mark(value, operation->size, PAGE_HELD);
+    struct tape_slot asked_for = {value, operation->size};
+
+    return pattern_first_not_zero(action->memory, &asked_for) == 0;
 }
 
-/* Contents are seen to outside the time that is taken. */
+/*
+ * See to what was given, outside the time that is taken. Frames are held from now on, as those of
+ * any caller of the frame interface, and all that a request was rounded up to is the caller's.
+ */
 static void keep(const struct tape_action *action, const struct tape_operation *operation,
                  struct tape_slot *slot, struct tape_result *result)
 {
-    note(action, operation, slot, result->value);
     if (result->value == 0)
         return;
-    if (is_wanted(operation, TAPE_ZERO | TAPE_CHECK) &&
-        pattern_first_not_zero(action->memory, slot) != 0)
+    *slot = (struct tape_slot){result->value, operation->size};
+    if (action->memory == TAPE_PHYSICAL) {
+        frames_mark(result->value, operation->size, PAGE_HELD);
+        slot->size = frames_granted(operation->size);
+    }
+    if (is_wanted(operation, TAPE_ZERO | TAPE_CHECK) && !is_zeroed(action, operation, slot->value))
         result->ticks |= TAPE_WRONG;
     if (is_wanted(operation, TAPE_FILL))
         pattern_fill(action->memory, slot, operation->slot);

@@ -49,7 +49,7 @@ struct tape_result {
 
 struct tape_slot {
     uint32_t value; /* 0: empty */
-    uint32_t size;  /* that of the operation that filled it */
+    uint32_t size;  /* of the block: bytes, or frames as they were granted */
 };
 
 /* Offsets are in bytes from the header. Only the last three are written by the kernel. */
