@@ -21,6 +21,7 @@ from harness.check.paging import check_paging
 from harness.check.pair_maps import check_pair_maps
 from harness.check.runs import FRAME_SIZE
 from harness.check.spaces import check_spaces
+from harness.check.subblocks import check_subblock_heaps
 from harness.check.summary import Summary, summarise
 from harness.check.violation import Violation
 from harness.decode.state import DecodeFault, MemoryState
@@ -60,6 +61,7 @@ def examine(model: Model, state: MemoryState) -> Examination:
         violations += check_pair_maps(model, state)
         violations += check_paging(model, state, ledger)
         violations += check_heaps(state)
+        violations += check_subblock_heaps(state)
         violations += check_spaces(state, ledger)
     return Examination(causes_first(violations), summarise(model, ledger, blocks), ledger)
 
@@ -80,6 +82,8 @@ def _faults(state: MemoryState) -> Iterable[DecodeFault]:
         yield from heap.faults
     if state.address_spaces is not None:
         yield from state.address_spaces.faults
+    for subblocks in state.subblock_heaps:
+        yield from subblocks.faults
 
 
 def _check_faults(state: MemoryState) -> tuple[Violation, ...]:

@@ -27,6 +27,7 @@ from harness.check.runs import (
     outward,
     runs_by_key,
 )
+from harness.check.subblocks import subblock_frames
 from harness.check.user_pages import own_frames
 from harness.check.violation import Violation
 from harness.decode.state import MemoryState
@@ -143,6 +144,9 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
     builder.give(PAGE_TABLE, builder.outside_image(tables))
     for heap in state.heaps:
         builder.give(f"heap {heap.name}", heap_frames(heap, state.page_tables))
+    for subblocks in state.subblock_heaps:
+        if subblocks.owner is not None:
+            builder.give(f"heap {subblocks.name}", subblock_frames(subblocks, state.page_tables))
     for record in state.metadata:
         builder.give_record(f"metadata {record.name}", record.storage)
     _give_user_space(builder, state)
@@ -172,6 +176,10 @@ def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
         names[heap.owner] = (*names.get(heap.owner, ()), f"heap {heap.name}")
     if state.address_spaces is not None:
         names[state.address_spaces.owner] = (USER_SPACE,)
+    for subblocks in state.subblock_heaps:
+        if subblocks.owner is not None:
+            name = f"heap {subblocks.name}"
+            names[subblocks.owner] = (*names.get(subblocks.owner, ()), name)
     for record in state.metadata:
         if record.owner is not None:
             names[record.owner] = (*names.get(record.owner, ()), f"metadata {record.name}")

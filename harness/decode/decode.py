@@ -27,6 +27,7 @@ from harness.decode.state import (
     Held,
     MemoryState,
 )
+from harness.decode.subblock import decode_subblock_heap
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
@@ -111,6 +112,9 @@ def decode(
         ),
         pair_maps=each_chosen(description.pair_maps, lambda d: decode_pair_map(context, d)),
         heaps=each(description.heaps, lambda d: decode_heap(context, d)),
+        subblock_heaps=each_chosen(
+            description.subblock_heaps, lambda d: decode_subblock_heap(context, d)
+        ),
         metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
         address_spaces=_address_spaces(context, faults, registers),
         faults=tuple(faults),

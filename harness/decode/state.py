@@ -6,6 +6,7 @@ guest memory), one element a frame unless said otherwise.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -261,6 +262,49 @@ class Heap:
 
 
 @dataclass(frozen=True)
+class SubblockBlock:
+    """Contiguous pages of a heap of sub-blocks, with their map at the start."""
+
+    start: int
+    """Virtual address."""
+    chunks: int
+    """Pages of 4 KiB."""
+    free: int
+    """The kernel's own count of free sub-blocks."""
+    map_offset: int
+    """Bytes from the block's start to its map."""
+    map: npt.NDArray[np.uint8]
+    """One element a sub-block: :class:`SubblockValue`, or the colour of an allocation."""
+
+
+class SubblockValue(enum.IntEnum):
+    """What a byte of a map of sub-blocks says; from ``COLOUR`` up, that it is allocated."""
+
+    FREE = 0
+    METADATA = 1
+    COLOUR = 2
+
+
+@dataclass(frozen=True)
+class SubblockHeap:
+    """A heap of sub-blocks; its blocks in list order."""
+
+    name: str
+    subblock: int
+    """Bytes of a sub-block."""
+    blocks: tuple[SubblockBlock, ...]
+    owner: str | None = None
+    """The frame table's name for its frames; None when they are somebody else's."""
+    spare: int | None = None
+    """Virtual address of the block that the kernel keeps empty, 0 for none; None: not told."""
+    live: int | None = None
+    """The kernel's own counts: allocations, their sub-blocks, and the blocks' chunks."""
+    used: int | None = None
+    held: int | None = None
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
 class Metadata:
     """Memory that holds the memory manager's own records."""
 
@@ -346,6 +390,7 @@ class MemoryState:
     held: Held | None = None
     """None where the frame table tells, or nothing does."""
     heaps: tuple[Heap, ...] = ()
+    subblock_heaps: tuple[SubblockHeap, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     address_spaces: AddressSpaces | None = None
     faults: tuple[DecodeFault, ...] = ()

@@ -317,6 +317,41 @@ class Heap:
 
 
 @dataclass(frozen=True)
+class SubblockHeap:
+    """A heap whose blocks begin with their own records: one byte for each piece of the block.
+
+    A byte is 0 for a free piece, 1 for one that holds the records, and else the same for all
+    pieces of one allocation and another one for its neighbours'.
+    """
+
+    name: str
+    blocks: str
+    """Pointer to the first block of a list that ends with NULL; of a block, over its members:"""
+    next: str
+    """The member that links."""
+    free: str
+    """Free pieces."""
+    map: str
+    """The member that the bytes begin at: one for each piece of the block, its own included."""
+    subblock: int
+    """Bytes of one piece."""
+    chunks: str | None = None
+    """Contiguous pages of 4 KiB; without it, one."""
+    spare: str | None = None
+    """Pointer to the one block that is kept with nothing in it; without it, there may be any."""
+    live: str | None = None
+    """Counters of the heap: allocations …"""
+    used: str | None = None
+    """… the pieces that they take …"""
+    held: str | None = None
+    """… and the chunks of all blocks."""
+    owner: str | None = None
+    """The frame table's name for this heap's frames; without it, they are not the heap's own."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
 class Metadata:
     """Frames that hold the memory manager's own records, beyond its static data.
 
@@ -449,6 +484,7 @@ class Description:
     bitmaps: tuple[Bitmap, ...] = ()
     bumps: tuple[Bump, ...] = ()
     heaps: tuple[Heap, ...] = ()
+    subblock_heaps: tuple[SubblockHeap, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     address_spaces: AddressSpaces | None = None
     tape: Tape | None = None

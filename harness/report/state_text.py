@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from harness.check.subblocks import live_runs
 from harness.decode.state import (
     FRAME_SIZE,
     Bitmap,
@@ -17,6 +18,8 @@ from harness.decode.state import (
     MemoryState,
     Metadata,
     PageTables,
+    SubblockHeap,
+    SubblockValue,
 )
 from harness.image.description import Description
 from harness.report.ranges import mapped_ranges
@@ -38,6 +41,7 @@ def state_text(state: MemoryState, description: Description) -> str:
     paragraphs += [bitmap_text(bitmap) for bitmap in state.bitmaps]
     paragraphs += [bump_text(bump) for bump in state.bumps]
     paragraphs += [heap_text(heap) for heap in state.heaps]
+    paragraphs += [subblock_heap_text(heap) for heap in state.subblock_heaps]
     if state.metadata:
         paragraphs.append(metadata_text(state.metadata))
     if state.faults:
@@ -150,6 +154,23 @@ def heap_text(heap: Heap) -> str:
         lines.append(f"  {area.start:#010x}  {area.pages} pages  {block}")
     if len(used) > _MOST_BLOCKS:
         lines.append(f"  … and {len(used) - _MOST_BLOCKS} more")
+    return "\n".join(lines)
+
+
+def subblock_heap_text(heap: SubblockHeap) -> str:
+    """Return the blocks of a heap of sub-blocks, in list order, and how full they are."""
+    chunks = sum(block.chunks for block in heap.blocks)
+    lines = [f"heap {heap.name}: {len(heap.blocks)} blocks, {chunks} pages"]
+    for block in heap.blocks[:_MOST_BLOCKS]:
+        runs = live_runs(block)
+        used = int((runs[:, 1] - runs[:, 0]).sum()) * heap.subblock
+        free = int(np.count_nonzero(block.map == SubblockValue.FREE)) * heap.subblock
+        lines.append(
+            f"  {block.start:#010x}  {block.chunks} pages  {len(runs)} allocations, "
+            f"{about(used)} used, {about(free)} free"
+        )
+    if len(heap.blocks) > _MOST_BLOCKS:
+        lines.append(f"  … and {len(heap.blocks) - _MOST_BLOCKS} more")
     return "\n".join(lines)
 
 

@@ -4,9 +4,12 @@
 #include "mm/choice.h"
 #include "mm/heap/kmalloc.h"
 #include "mm/heap/malloc.h"
+#include "mm/heap/subblock.h"
+#include "mm/heap/subblock_old.h"
 
 /* The first one is the default. */
-static const struct heap *const heaps[] = {&kmalloc_heap, &malloc_heap};
+static const struct heap *const heaps[] = {&kmalloc_heap, &malloc_heap, &subblock_old_heap,
+                                           &subblock_heap};
 
 const struct heap *heap;
 
