@@ -19,6 +19,18 @@ class Kind(enum.IntEnum):
     HEAP_ALLOC = 2
     """``size`` bytes; the result's value is a virtual address, 0 on failure."""
     HEAP_FREE = 3
+    USER_ALLOC = 4
+    """A region of ``size`` pages in the current address space; the value is its virtual address."""
+    USER_FREE = 5
+    TOUCH_READ = 6
+    """Read the word at virtual address ``size``: the value, or :data:`FAULT`."""
+    TOUCH_WRITE = 7
+    """Write ``cache`` to the word at virtual address ``size``; the value is that, or ``FAULT``."""
+    SPACE_CREATE = 8
+    """An address space; the value is its number."""
+    SPACE_DESTROY = 9
+    SPACE_SWITCH = 10
+    """Make the slot's address space the current one; that of the kernel when the slot is empty."""
 
 
 class Flag(enum.IntFlag):
@@ -37,9 +49,12 @@ class Flag(enum.IntFlag):
     zeros must be."""
 
 
-ALLOCATES = frozenset({Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC})
+FAULT = 0xFFFFFFFF
+"""The value of a touch that faults."""
+
+ALLOCATES = frozenset({Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC, Kind.USER_ALLOC, Kind.SPACE_CREATE})
 """Kinds that fill an empty slot …"""
-FREES = frozenset({Kind.FRAMES_FREE, Kind.HEAP_FREE})
+FREES = frozenset({Kind.FRAMES_FREE, Kind.HEAP_FREE, Kind.USER_FREE, Kind.SPACE_DESTROY})
 """… and those that empty it again, and do nothing when it is empty."""
 
 OPERATION = np.dtype(

@@ -18,6 +18,13 @@ enum tape_kind {
     TAPE_FRAMES_FREE,  /* size: frames */
     TAPE_HEAP_ALLOC,   /* size: bytes; the slot gets a virtual address */
     TAPE_HEAP_FREE,
+    TAPE_USER_ALLOC, /* size: pages of a region of user space, whose address the slot gets */
+    TAPE_USER_FREE,
+    TAPE_TOUCH_READ,   /* size: a virtual address; the value is its word, or TAPE_FAULT */
+    TAPE_TOUCH_WRITE,  /* the same; cache: what to write */
+    TAPE_SPACE_CREATE, /* the slot gets the number of an address space */
+    TAPE_SPACE_DESTROY,
+    TAPE_SPACE_SWITCH, /* to the slot's space; to the kernel's when the slot is empty */
     TAPE_KINDS = 256,
 };
 
@@ -41,6 +48,9 @@ struct tape_operation {
 
 /* In a result's ticks: a check found a wrong byte. A free's value is then that byte's address. */
 enum { TAPE_WRONG = 1u << 31 };
+
+/* The value of a touch that faults. */
+enum { TAPE_FAULT = 0xFFFFFFFFu };
 
 struct tape_result {
     uint32_t value; /* what was given, 0 for nothing; of other kinds what they say */
