@@ -80,6 +80,11 @@ class UserPolicy:
         """Return address → kind of the pages of regions that are not absent."""
         return dict(self._space(number).pages)
 
+    def words(self, page: int, number: int | None = None) -> dict[int, int]:
+        """Return address → value of the words of a page that were written."""
+        words = self._space(number).words.items()
+        return {address: value for address, value in words if page <= address < page + FRAME_SIZE}
+
     def create(self) -> int:
         """Make an empty address space and return its number, which is never given twice."""
         number, self._created = self._created, self._created + 1
