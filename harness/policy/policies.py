@@ -12,6 +12,7 @@ from typing import Protocol
 
 from harness.decode.state import MemoryState
 from harness.policy.buddy import BuddyPolicy
+from harness.policy.pair import PairPolicy
 
 
 class FramePolicy(Protocol):
@@ -41,7 +42,10 @@ class HeapPolicy(Protocol):
         ...
 
 
-FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {"buddy": BuddyPolicy.of}
+FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {
+    "buddy": BuddyPolicy.of,
+    "pair": PairPolicy.of,
+}
 """Name of an allocator's structure → how its policy begins from a state."""
 
 HEAP_POLICIES: Mapping[str, Callable[[MemoryState, FramePolicy], HeapPolicy]] = {}
