@@ -91,6 +91,7 @@ def run_trial(spec: MachineSpec, workload: Workload, pool: Pool, samples: int = 
             try:
                 course.note(tape.run(workload.operations[start:end]))
             except TapeEnded as error:
+                course.note(error.results)
                 return course.trial(spec, str(error))
             course.look(end)
         return course.trial(spec, None)
