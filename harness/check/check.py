@@ -13,13 +13,16 @@ from harness.check.findings import Findings
 from harness.check.firmware_map import check_firmware_map
 from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
+from harness.check.heap_bytes import check_heap_bytes
 from harness.check.heaps import check_heaps
 from harness.check.in_charge import check_in_charge
+from harness.check.large_blocks import check_large_blocks
 from harness.check.ledger import Ledger, build_ledger, check_ledger
 from harness.check.model import READY, Model
 from harness.check.paging import check_paging
 from harness.check.pair_maps import check_pair_maps
 from harness.check.runs import FRAME_SIZE
+from harness.check.slabs import check_slabs
 from harness.check.spaces import check_spaces
 from harness.check.subblocks import check_subblock_heaps
 from harness.check.summary import Summary, summarise
@@ -63,6 +66,7 @@ def examine(model: Model, state: MemoryState) -> Examination:
         violations += check_heaps(state)
         violations += check_subblock_heaps(state)
         violations += check_spaces(state, ledger)
+        violations += [*check_slabs(state), *check_large_blocks(state), *check_heap_bytes(state)]
     return Examination(causes_first(violations), summarise(model, ledger, blocks), ledger)
 
 
@@ -84,6 +88,10 @@ def _faults(state: MemoryState) -> Iterable[DecodeFault]:
         yield from state.address_spaces.faults
     for subblocks in state.subblock_heaps:
         yield from subblocks.faults
+    for caches in state.caches:
+        yield from caches.faults
+    for blocks in state.large_blocks:
+        yield from blocks.faults
 
 
 def _check_faults(state: MemoryState) -> tuple[Violation, ...]:

@@ -7,7 +7,7 @@ is exactly one bit set?
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,6 +147,8 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
     for subblocks in state.subblock_heaps:
         if subblocks.owner is not None:
             builder.give(f"heap {subblocks.name}", subblock_frames(subblocks, state.page_tables))
+    for name, frames in _direct_frames(state):
+        builder.give(name, frames)
     for record in state.metadata:
         builder.give_record(f"metadata {record.name}", record.storage)
     _give_user_space(builder, state)
@@ -166,6 +168,16 @@ def _give_user_space(builder: _Builder, state: MemoryState) -> None:
         builder.give(USER_SPACE, own_frames(spaces, space))
 
 
+def _direct_frames(state: MemoryState) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Yield the frames of what heaps have in the linear map, by name."""
+    for caches in state.caches:
+        slabs = [slab.frame for cache in caches.caches for slab in cache.slabs]
+        yield f"slabs {caches.name}", np.array(slabs, dtype=np.int64)
+    for blocks in state.large_blocks:
+        for block in blocks.blocks:
+            yield f"heap {blocks.name}", block.frames
+
+
 def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
     """Return the frame table's owner names that decoded structures account for.
 
@@ -180,6 +192,10 @@ def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
         if subblocks.owner is not None:
             name = f"heap {subblocks.name}"
             names[subblocks.owner] = (*names.get(subblocks.owner, ()), name)
+    for caches in state.caches:
+        names[caches.owner] = (*names.get(caches.owner, ()), f"slabs {caches.name}")
+    for blocks in state.large_blocks:
+        names[blocks.owner] = (*names.get(blocks.owner, ()), f"heap {blocks.name}")
     for record in state.metadata:
         if record.owner is not None:
             names[record.owner] = (*names.get(record.owner, ()), f"metadata {record.name}")

@@ -14,10 +14,13 @@ from harness.decode.firmware_map import decode_firmware_map
 from harness.decode.frame_table import Frames, decode_frame_table, read_frames
 from harness.decode.free_lists import decode_free_lists
 from harness.decode.heap import decode_heap
+from harness.decode.heap_bytes import bytes_of_areas, bytes_of_large_blocks, bytes_of_slabs
 from harness.decode.held import decode_held
+from harness.decode.large_blocks import decode_large_blocks
 from harness.decode.metadata import decode_metadata
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.pair_map import decode_pair_map
+from harness.decode.slab import decode_caches
 from harness.decode.spaces import decode_spaces
 from harness.decode.state import (
     AddressSpaces,
@@ -92,6 +95,9 @@ def decode(
             faults=tuple(faults),
         )
     frames, frame_table = _frame_table(context, faults)
+    heaps = each_chosen(description.heaps, lambda d: decode_heap(context, d))
+    caches = each_chosen(description.caches, lambda d: decode_caches(context, d))
+    large = each_chosen(description.large_blocks, lambda d: decode_large_blocks(context, d))
     return MemoryState(
         moment=moment,
         registers=registers,
@@ -111,9 +117,16 @@ def decode(
             description.free_lists, lambda d: decode_free_lists(context, d, frames)
         ),
         pair_maps=each_chosen(description.pair_maps, lambda d: decode_pair_map(context, d)),
-        heaps=each(description.heaps, lambda d: decode_heap(context, d)),
+        heaps=heaps,
         subblock_heaps=each_chosen(
             description.subblock_heaps, lambda d: decode_subblock_heap(context, d)
+        ),
+        caches=caches,
+        large_blocks=large,
+        heap_bytes=(
+            *(bytes_of_areas(heap) for heap in heaps if heap.header_size),
+            *(bytes_of_slabs(one) for one in caches),
+            *(bytes_of_large_blocks(one) for one in large),
         ),
         metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
         address_spaces=_address_spaces(context, faults, registers),

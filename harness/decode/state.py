@@ -305,6 +305,129 @@ class SubblockHeap:
 
 
 @dataclass(frozen=True)
+class Damage:
+    """A byte in a debug cache that somebody wrote who may not."""
+
+    kind: str
+    """``red zone`` or ``poison``."""
+    address: int
+    """Virtual."""
+    object: int
+    """Virtual address of the object that it is about."""
+    found: int
+    wanted: int
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A page full of objects of one size."""
+
+    page: int
+    """Virtual address."""
+    frame: int
+    listed: str
+    """The list that it is on: ``full``, ``partial`` or ``empty``."""
+    cache: int
+    """Virtual address of its cache's record, as the header says."""
+    header_good: bool
+    free: npt.NDArray[np.int64]
+    """Indices of the free objects, in the order of their list."""
+    live: npt.NDArray[np.bool_] | None = None
+    """What the header notes about each object."""
+    in_use: int | None = None
+    damage: tuple[Damage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A cache of objects of one size; its slabs list by list, in the order of each list."""
+
+    name: str
+    address: int
+    """Virtual address of its record."""
+    size: int
+    """Bytes of an object …"""
+    pitch: int
+    """… from one object to the next …"""
+    first: int
+    """… from the page's start to the first one …"""
+    bufctl: int
+    """… and from an object to its link."""
+    capacity: int
+    """Objects in a slab."""
+    header: range
+    """Offsets of the slab's header in its page."""
+    slabs: tuple[Slab, ...]
+    live_count: int | None = None
+    """The kernel's own count of live objects …"""
+    slab_count: int | None = None
+    """… and of slabs."""
+
+
+@dataclass(frozen=True)
+class Caches:
+    """A slab allocator."""
+
+    name: str
+    caches: tuple[Cache, ...]
+    owner: str
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
+class LargeBlock:
+    """A block in pages of its own; addresses virtual."""
+
+    header: int
+    frames: npt.NDArray[np.int64]
+    """Behind each of its pages; -1 where none is."""
+    size: int
+    """As the header says, in bytes."""
+    pages: int
+    header_good: bool
+
+
+@dataclass(frozen=True)
+class LargeBlocks:
+    """Blocks that have whole pages to themselves, in list order."""
+
+    name: str
+    blocks: tuple[LargeBlock, ...]
+    header_size: int
+    owner: str
+    count: int | None = None
+    bytes: int | None = None
+    frames: int | None = None
+    faults: tuple[DecodeFault, ...] = ()
+
+
+class ByteKind(enum.IntEnum):
+    """What a byte of a heap's page is."""
+
+    HEADER = 0
+    """The heap's own."""
+    LIVE = 1
+    FREE = 2
+    PADDING = 3
+    """Nobody's: what rounding up leaves over."""
+
+
+EXTENT = np.dtype([("start", "<u8"), ("end", "<u8"), ("kind", "u1")])
+"""Virtual bytes [start, end) of one :class:`ByteKind`."""
+
+
+@dataclass(frozen=True)
+class HeapBytes:
+    """What each byte of a heap is."""
+
+    name: str
+    pages: npt.NDArray[np.uint64]
+    """Virtual address of each page of the heap, ascending."""
+    extents: npt.NDArray[np.void]
+    """dtype :data:`EXTENT`, ascending."""
+
+
+@dataclass(frozen=True)
 class Metadata:
     """Memory that holds the memory manager's own records."""
 
@@ -390,6 +513,9 @@ class MemoryState:
     held: Held | None = None
     """None where the frame table tells, or nothing does."""
     heaps: tuple[Heap, ...] = ()
+    caches: tuple[Caches, ...] = ()
+    large_blocks: tuple[LargeBlocks, ...] = ()
+    heap_bytes: tuple[HeapBytes, ...] = ()
     subblock_heaps: tuple[SubblockHeap, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     address_spaces: AddressSpaces | None = None

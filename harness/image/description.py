@@ -352,6 +352,95 @@ class SubblockHeap:
 
 
 @dataclass(frozen=True)
+class Caches:
+    """Caches of objects of one size each, in slabs of one page with a header in it."""
+
+    name: str
+    caches: str
+    """Head of a circular list of:"""
+    cache: str
+    """C type of a cache's record, and its members:"""
+    link: str
+    label: str
+    """The cache's name, an array of char."""
+    size: str
+    """Bytes of an object …"""
+    pitch: str
+    """… from one object to the next …"""
+    first: str
+    """… from the page's start to the first object …"""
+    capacity: str
+    """(objects in a slab)"""
+    bufctl: str
+    """… and from an object to the pointer that links it while it is free."""
+    full: str
+    """Heads of the circular lists of slabs by their free objects: none …"""
+    partial: str
+    """… some …"""
+    empty: str
+    """… or all."""
+    slab: str
+    """C type of a slab's header, and over its members:"""
+    slab_link: str
+    slab_header: str
+    """Bytes from the page's start to the header."""
+    slab_cache: str
+    """Address of the record of its cache."""
+    free: str
+    """Address of the first free object's link."""
+    in_use: str | None = None
+    key: str | None = None
+    """What must be the header's own virtual address."""
+    state: str | None = None
+    """An array of words with one bit an object, 1 in a live one."""
+    next: str = "next"
+    previous: str | None = None
+    live: str | None = None
+    """Counters over a cache's members: live objects …"""
+    slabs: str | None = None
+    """… and slabs."""
+    guarded: str | None = None
+    """True for a cache whose objects have red zones around them …"""
+    red_zone: str | None = None
+    """… of this byte …"""
+    poisoned: str | None = None
+    """… or are filled, while they are free, …"""
+    poison: str | None = None
+    """… with this one."""
+    owner: str | None = None
+    """The frame table's name for the slabs' frames."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
+class LargeBlocks:
+    """Blocks that have whole pages to themselves, with a header in front."""
+
+    name: str
+    blocks: str
+    """Head of a circular list of:"""
+    block: str
+    """C type of a block's header, and its members:"""
+    link: str
+    size: str
+    """Bytes, without the header."""
+    pages: str
+    key: str | None = None
+    """What must be the header's own virtual address."""
+    next: str = "next"
+    previous: str | None = None
+    count: str | None = None
+    """Counters: blocks …"""
+    bytes: str | None = None
+    frames: str | None = None
+    owner: str | None = None
+    """The frame table's name for the blocks' frames."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
 class Metadata:
     """Frames that hold the memory manager's own records, beyond its static data.
 
@@ -484,6 +573,8 @@ class Description:
     bitmaps: tuple[Bitmap, ...] = ()
     bumps: tuple[Bump, ...] = ()
     heaps: tuple[Heap, ...] = ()
+    caches: tuple[Caches, ...] = ()
+    large_blocks: tuple[LargeBlocks, ...] = ()
     subblock_heaps: tuple[SubblockHeap, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     address_spaces: AddressSpaces | None = None

@@ -12,11 +12,14 @@ from harness.report.ranges import mapped_ranges
 
 
 def state_json(state: MemoryState) -> dict[str, Any]:
-    """Return ``state`` as JSON values; pages as ranges, arrays over frames as frame ranges."""
+    """Return ``state`` as JSON values; pages as ranges, arrays over frames as frame ranges.
+
+    Left out is what each byte of a heap is: it follows from the heap's blocks.
+    """
     plain = {
         field.name: _plain(getattr(state, field.name))
         for field in dataclasses.fields(state)
-        if field.name not in ("page_tables", "frame_table")
+        if field.name not in ("page_tables", "frame_table", "heap_bytes")
     }
     plain["page_tables"] = _page_tables(state.page_tables)
     plain["frame_table"] = state.frame_table and _frame_table(state.frame_table)

@@ -11,9 +11,11 @@ from harness.decode.state import (
     FRAME_SIZE,
     Bitmap,
     Bump,
+    Caches,
     FrameTable,
     FreeLists,
     Heap,
+    LargeBlocks,
     MapRegion,
     MemoryState,
     Metadata,
@@ -42,6 +44,8 @@ def state_text(state: MemoryState, description: Description) -> str:
     paragraphs += [bump_text(bump) for bump in state.bumps]
     paragraphs += [heap_text(heap) for heap in state.heaps]
     paragraphs += [subblock_heap_text(heap) for heap in state.subblock_heaps]
+    paragraphs += [caches_text(caches) for caches in state.caches]
+    paragraphs += [large_blocks_text(blocks) for blocks in state.large_blocks]
     if state.metadata:
         paragraphs.append(metadata_text(state.metadata))
     if state.faults:
@@ -171,6 +175,33 @@ def subblock_heap_text(heap: SubblockHeap) -> str:
         )
     if len(heap.blocks) > _MOST_BLOCKS:
         lines.append(f"  … and {len(heap.blocks) - _MOST_BLOCKS} more")
+    return "\n".join(lines)
+
+
+def caches_text(caches: Caches) -> str:
+    """Return each cache's objects and slabs."""
+    lines = [f"slab caches of {caches.name}: {len(caches.caches)}"]
+    for cache in caches.caches[:_MOST_RANGES]:
+        free = sum(len(slab.free) for slab in cache.slabs)
+        live = len(cache.slabs) * cache.capacity - free
+        lines.append(
+            f"  {cache.name:<16}objects of {cache.size} bytes, {cache.capacity} a slab: "
+            f"{len(cache.slabs)} slabs, {live} live, {free} free"
+        )
+    if len(caches.caches) > _MOST_RANGES:
+        lines.append(f"  … and {len(caches.caches) - _MOST_RANGES} more")
+    return "\n".join(lines)
+
+
+def large_blocks_text(blocks: LargeBlocks) -> str:
+    """Return the blocks that have pages of their own."""
+    pages = sum(block.pages for block in blocks.blocks)
+    lines = [f"large blocks of {blocks.name}: {len(blocks.blocks)}, {pages} pages"]
+    for block in blocks.blocks[:_MOST_BLOCKS]:
+        header = "" if block.header_good else ", HEADER OVERWRITTEN"
+        lines.append(f"  {block.header:#010x}  {block.pages} pages  {block.size} bytes{header}")
+    if len(blocks.blocks) > _MOST_BLOCKS:
+        lines.append(f"  … and {len(blocks.blocks) - _MOST_BLOCKS} more")
     return "\n".join(lines)
 
 

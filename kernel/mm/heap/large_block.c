@@ -14,11 +14,11 @@ void large_blocks_init(void)
     list_init(&large_blocks);
 }
 
-/* 0 when that is beyond all address space. */
+/* As many as the frame allocator gives in any case; 0 when that is beyond all address space. */
 static size_t pages_for(size_t size)
 {
     size_t overhead = sizeof(struct large_block) + PAGE_SIZE - 1;
-    return size > SIZE_MAX - overhead ? 0 : (size + overhead) / PAGE_SIZE;
+    return size > SIZE_MAX - overhead ? 0 : frames_granted((size + overhead) / PAGE_SIZE);
 }
 
 static uint32_t magic_of(const struct large_block *header)
@@ -35,7 +35,7 @@ static void account(const struct large_block *header, int sign)
 {
     malloc_statistics.large_blocks += sign;
     malloc_statistics.large_bytes += sign * header->size;
-    malloc_statistics.large_pages += sign * frames_granted(header->pages);
+    malloc_statistics.large_pages += sign * header->pages;
 }
 
 void *large_block_alloc(size_t size)
@@ -56,7 +56,7 @@ static bool reachable(const void *address)
 {
     phys_t physical;
     uint32_t flags;
-    return (uintptr_t)address - KERNEL_BASE < DIRECT_MAP_SIZE &&
+    return in_direct_map((uintptr_t)address) &&
            paging_translate((uintptr_t)address, &physical, &flags);
 }
 

@@ -17,7 +17,7 @@ enum malloc_magic { MALLOC_MAGIC = 0xA110CA7Eu };
 struct large_block {
     uint32_t magic; /* MALLOC_MAGIC ^ the header's own address; 0 once freed */
     uint32_t size;  /* asked for, in bytes */
-    uint32_t pages; /* asked of the frame allocator, the header's included */
+    uint32_t pages; /* that the block has, the header's included */
     struct list_head list;
 } __attribute__((aligned(MALLOC_ALIGN)));
 

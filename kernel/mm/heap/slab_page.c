@@ -75,7 +75,7 @@ struct slab *slab_page_find(const void *address)
 {
     phys_t physical;
     uint32_t flags;
-    if ((uintptr_t)address - KERNEL_BASE >= DIRECT_MAP_SIZE ||
+    if (!in_direct_map((uintptr_t)address) ||
         !paging_translate((uintptr_t)address, &physical, &flags))
         return NULL;
     struct slab *slab = header_of(address);
