@@ -23,6 +23,7 @@ from harness.decode.pair_map import decode_pair_map
 from harness.decode.slab import decode_caches
 from harness.decode.spaces import decode_spaces
 from harness.decode.state import (
+    FRAME_SIZE,
     AddressSpaces,
     ControlRegisters,
     DecodeFault,
@@ -102,6 +103,7 @@ def decode(
         moment=moment,
         registers=registers,
         page_tables=tables,
+        zones=tuple(zone.end // FRAME_SIZE for zone in description.zones),
         firmware_map=_attempt(
             context,
             faults,

@@ -503,6 +503,8 @@ class MemoryState:
     moment: str
     registers: ControlRegisters
     page_tables: PageTables
+    zones: tuple[int, ...] = ()
+    """First frame behind each zone of physical memory, ascending, as described."""
     firmware_map: tuple[MapRegion, ...] | None = None
     """The kernel's own table of physical memory in its order; None when it describes none."""
     bitmaps: tuple[Bitmap, ...] = ()

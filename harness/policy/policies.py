@@ -12,6 +12,8 @@ from typing import Protocol
 
 from harness.decode.state import MemoryState
 from harness.policy.buddy import BuddyPolicy
+from harness.policy.first_fit import FirstFitPolicy
+from harness.policy.next_fit import NextFitPolicy
 from harness.policy.pair import PairPolicy
 
 
@@ -43,8 +45,10 @@ class HeapPolicy(Protocol):
 
 
 FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {
+    "bitmap": FirstFitPolicy.of,
     "buddy": BuddyPolicy.of,
     "pair": PairPolicy.of,
+    "pmm": NextFitPolicy.of,
 }
 """Name of an allocator's structure → how its policy begins from a state."""
 
