@@ -13,17 +13,25 @@ from harness.machine.spec import BootPath, MachineSpec
 _MIB = 1 << 20
 SIZES = tuple(size * _MIB for size in (2, 4, 8, 16, 17, 64, 255, 896, 1024, 3583, 3584, 5120))
 FEW_SIZES = tuple(size * _MIB for size in (2, 17, 64, 3584))
+FEW_MAPS = ("isa-hole-ali-192M", "sandybridge-hole-2.6-3.0")
 
 
 def default_matrix(selection: Selection, kernel: KernelImage) -> list[MachineSpec]:
-    """Return all sizes, all library maps scaled into 64 MiB, other boot paths, and variants."""
+    """Return all sizes, all library maps scaled into 64 MiB, other boot paths, and presets."""
     paths = [BootPath(name) for name in kernel.description.boot.paths]
     sizes = replace(selection, memory=SIZES, boot=(paths[0],))
     maps = replace(selection, memory=(64 * _MIB,), maps=("all",), boot=(paths[0],))
     others = replace(selection, memory=(16 * _MIB, 64 * _MIB), boot=tuple(paths[1:]))
     machines = sizes.machines(kernel) + maps.machines(kernel)
     machines += others.machines(kernel) if paths[1:] else []
-    for words in kernel.description.boot.variants:
-        append = f"{selection.append} {words}".strip()
-        machines += replace(sizes, memory=FEW_SIZES, append=append).machines(kernel)
+    if selection.preset is None:
+        for preset in kernel.description.presets:
+            machines += _few(sizes.with_preset(preset))
     return machines
+
+
+def _few(selection: Selection) -> list[MachineSpec]:
+    """Return some sizes and real maps, for a kernel that may be built in another way."""
+    kernel = selection.load_kernel()
+    maps = replace(selection, memory=(64 * _MIB,), maps=FEW_MAPS)
+    return replace(selection, memory=FEW_SIZES).machines(kernel) + maps.machines(kernel)

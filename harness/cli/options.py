@@ -5,14 +5,19 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from harness.image.build import build, build_directory
-from harness.image.description import Description, bundled_description, load_description
+from harness.image.description import (
+    Description,
+    Preset,
+    bundled_description,
+    load_description,
+)
 from harness.image.elf import load_kernel
 from harness.image.kernel_image import KernelImage
 from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
@@ -91,6 +96,8 @@ class Selection:
     fill: Fill
     append: str
     icount: bool
+    preset: str | None = None
+    """The name of the preset whose words and variables have been added."""
 
     @property
     def is_default(self) -> bool:
@@ -100,6 +107,29 @@ class Selection:
     def load_kernel(self) -> KernelImage:
         """Return the kernel, built first where its description says how."""
         return load_or_build(self.kernel, self.variables)
+
+    def presets(self) -> tuple[Preset, ...]:
+        """Return the presets that the kernel's description has."""
+        return describe(self.kernel).presets
+
+    def with_preset(self, preset: Preset) -> Selection:
+        """Return the same flags with those of a preset in front, which they override."""
+        if self.preset is not None:
+            raise click.UsageError(f"--preset {self.preset} has been chosen already")
+        return replace(
+            self,
+            preset=preset.name,
+            variables={**preset.variables, **self.variables},
+            append=f"{preset.append} {self.append}".strip(),
+        )
+
+    def with_preset_called(self, name: str) -> Selection:
+        """Return :meth:`with_preset` by name; refuse a name that there is not."""
+        for preset in self.presets():
+            if preset.name == name:
+                return self.with_preset(preset)
+        known = ", ".join(preset.name for preset in self.presets()) or "none"
+        raise click.BadParameter(f"no preset {name!r}; there are {known}", param_hint="--preset")
 
     def __post_init__(self) -> None:
         """Refuse flags that contradict one another."""
@@ -174,17 +204,27 @@ def _is_file(name: str) -> bool:
 
 def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
     """Return the kernel at ``path``: a description, a folder with one, an ELF; None: bundled."""
-    if path is not None and path.is_file() and path.suffix != ".toml":
+    if path is not None and _is_built(path):
         if variables:
             raise click.UsageError(f"--build has no effect: {path} is a built kernel")
         return load_kernel(path, Description.none())
-    if path is None:
-        description = bundled_description()
-    else:
-        description = load_description(path / "harness.toml" if path.is_dir() else path)
+    description = describe(path)
     if not build_directory(description, variables).exists():
         click.echo(f"harness: building {path or 'the bundled kernel'}", err=True)
     return build(description, variables)
+
+
+def describe(path: Path | None) -> Description:
+    """Return what is known of the kernel at ``path`` without building it."""
+    if path is None:
+        return bundled_description()
+    if _is_built(path):
+        return Description.none()
+    return load_description(path / "harness.toml" if path.is_dir() else path)
+
+
+def _is_built(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".toml"
 
 
 def _variables(
@@ -214,6 +254,12 @@ _KERNEL_OPTIONS = (
 
 _MACHINE_OPTIONS = (
     *_KERNEL_OPTIONS,
+    click.option(
+        "--preset",
+        metavar="NAME",
+        help="One of the memory managers that the kernel can be: words in front of --append, and "
+        "build variables, by its description.",
+    ),
     click.option(
         "--memory",
         type=MemoryType(),
@@ -264,6 +310,10 @@ def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def select(**values: Any) -> Any:
         chosen = {name: values.pop(name) for name in names}
-        return command(selection=Selection(**chosen), **values)
+        name = chosen.pop("preset")
+        selection = Selection(**chosen)
+        if name is not None:
+            selection = selection.with_preset_called(name)
+        return command(selection=selection, **values)
 
     return functools.reduce(lambda inner, option: option(inner), reversed(_MACHINE_OPTIONS), select)

@@ -45,8 +45,17 @@ class Boot:
     """How the kernel may be started."""
 
     paths: tuple[Literal["direct", "multiboot", "iso"], ...] = ("direct", "multiboot", "iso")
-    variants: tuple[str, ...] = ()
-    """Words for the command line, each of which makes a different memory manager of the kernel."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One of the memory managers that the kernel can be."""
+
+    name: str
+    append: str = ""
+    """Words for the command line."""
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Build variables."""
 
 
 @dataclass(frozen=True)
@@ -559,6 +568,7 @@ class Description:
     name: str = ""
     build: Build | None = None
     boot: Boot = field(default_factory=Boot)
+    presets: tuple[Preset, ...] = ()
     console: Console = field(default_factory=Console)
     monitor: Monitor | None = None
     zones: tuple[Zone, ...] = ()
@@ -657,6 +667,7 @@ def _check_zones(reader: TableReader, description: Description) -> None:
 
 def _check_names(reader: TableReader, description: Description) -> None:
     where: Where
+    _check_presets(reader, description)
     moments = {"ready", *description.moments}
     for kind in ("bitmaps", "bumps"):
         for index, allocator in enumerate(getattr(description, kind)):
@@ -702,3 +713,18 @@ def _check_physical_links(reader: TableReader, index: int, lists: FreeLists) -> 
         raise reader.error(("free_lists", index, "links"), message)
     if lists.node is None:
         raise reader.error(("free_lists", index, "links"), "physical links need node, a C type")
+
+
+def _check_presets(reader: TableReader, description: Description) -> None:
+    where: Where
+    names = [preset.name for preset in description.presets]
+    settable = description.build.variables if description.build else ()
+    for index, preset in enumerate(description.presets):
+        if names.index(preset.name) != index:
+            where = ("presets", index, "name")
+            raise reader.error(where, f"there is a preset {preset.name!r} already")
+        for name in preset.variables:
+            if name not in settable:
+                known = ", ".join(settable) or "none"
+                where = ("presets", index, "variables", name)
+                raise reader.error(where, f"is not among [build] variables ({known})")

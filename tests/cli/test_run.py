@@ -85,6 +85,20 @@ def test_memblock_in_place_of_bootmem(harness: Run) -> None:
     assert "(plain PC), early=memblock" in harness("run", *chosen).stdout
 
 
+def test_a_preset_chooses_words_and_the_build(harness: Run) -> None:
+    answer = harness("run", "--memory", "16M", "--preset", "oct", "--append", "tlb=full")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "(plain PC), mm=oct tlb=full" in answer.stdout
+    log = harness("boot", "--memory", "16M", "--preset", "oct").stdout
+    assert "mm: early=memblock frames=bitmap heap=subblock" in log
+
+
+def test_an_unknown_preset_is_refused_with_those_that_there_are(harness: Run) -> None:
+    answer = harness("run", "--preset", "linux")
+    assert answer.returncode == 2
+    assert "no preset 'linux'; there are helios, ferrite, apoptos, oct" in answer.stderr
+
+
 def test_inspect_cross_checked_with_qemu_and_the_cpu(harness: Run) -> None:
     answer = harness("inspect", "--memory", "64M", "--cross-check")
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -119,6 +119,16 @@ MISTAKES = [
         1,
         "free_lists[0].nodes: there is no [frame_table]",
     ),
+    (
+        '[[presets]]\nname = "p"\n[[presets]]\nname = "p"',
+        4,
+        "presets[1].name: there is a preset 'p' already",
+    ),
+    (
+        '[[presets]]\nname = "p"\nvariables = { CC = "gcc" }',
+        3,
+        "presets[0].variables.CC: is not among [build] variables (none)",
+    ),
     ('a = "\nb', 1, "Illegal character"),
     ("a = 1\na = 2", 2, "Cannot overwrite a value"),
 ]
