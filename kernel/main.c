@@ -21,7 +21,7 @@ void kernel_main(uint32_t magic, phys_t information)
     traps_init();
     pic_init();
     uint64_t start = clock_ticks();
-    boot_tables_guard_stack();
+    boot_tables_guard();
     multiboot_read(magic, information);
     mm_init();
     serial_enable_wakeup();

@@ -4,16 +4,17 @@
 #include "cpu/registers.h"
 #include "mm/layout.h"
 
-static void unmap(const char *page)
+static void unmap(phys_t frame)
 {
     uint32_t *entries = &boot_page_tables[0][0];
 
-    entries[VIRT_TO_PHYS(page) >> PAGE_SHIFT] = 0;
+    entries[PHYS_TO_PFN(frame)] = 0;
 }
 
-void boot_tables_guard_stack(void)
+void boot_tables_guard(void)
 {
-    unmap(boot_stack_guard_low);
-    unmap(boot_stack_guard_high);
+    unmap(0);
+    unmap(VIRT_TO_PHYS(boot_stack_guard_low));
+    unmap(VIRT_TO_PHYS(boot_stack_guard_high));
     cr3_write(cr3_read());
 }

@@ -12,7 +12,7 @@
 extern uint32_t boot_page_directory[1024];
 extern uint32_t boot_page_tables[2][1024];
 
-/* Take the pages around the boot stack out of the boot map, so that an overflow faults. */
-void boot_tables_guard_stack(void);
+/* Take page 0 and the pages around the boot stack out of the map: NULL and an overflow fault. */
+void boot_tables_guard(void);
 
 #endif

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
+from tests.kernel.layouts import Layout, layout_of
 
 DIRECT_MAP = 0xC0000000
 PAGE = 4096
@@ -23,6 +24,16 @@ class Surgeon:
     root: int
     """Physical address of the page directory."""
     undo: list[tuple[int, bytes]] = field(default_factory=list)
+
+    @property
+    def layout(self) -> Layout:
+        """Where the kernel has what."""
+        return layout_of(self.kernel)
+
+    @property
+    def base(self) -> int:
+        """Virtual address of physical 0 in the direct map."""
+        return self.layout.base
 
     def word(self, physical: int) -> int:
         """Return the 32-bit word at a physical address."""
@@ -40,7 +51,15 @@ class Surgeon:
 
     def variable(self, name: str) -> int:
         """Return the physical address of a variable of the kernel's image."""
-        return self.kernel.types.variable(name)[0] - DIRECT_MAP
+        return self.kernel.types.variable(name)[0] - self.base
+
+    def pointer(self, name: str) -> int:
+        """Return the physical address to which a pointer variable points in the direct map."""
+        return self.word(self.variable(name)) - self.base
+
+    def frame_at(self, name: str) -> int:
+        """Return the frame to which a pointer variable points in the direct map."""
+        return self.pointer(name) // PAGE
 
     def member(self, struct: str, *path: str) -> int:
         """Return the offset in bytes of a member of a struct."""
@@ -62,7 +81,7 @@ class Surgeon:
 
     def page(self, frame: int, member: str) -> int:
         """Return the physical address of a member of a frame's ``struct page``."""
-        table = self.word(self.variable("mem_map")) - DIRECT_MAP
+        table = self.pointer("mem_map")
         return table + frame * self.size("struct page") + self.member("struct page", member)
 
     def flip_flag(self, frame: int, name: str) -> None:

@@ -12,21 +12,24 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 from harness.machine.spec import MachineSpec
-from tests.check.surgeon import DIRECT_MAP, Surgeon
+from tests.check.surgeon import Surgeon
+from tests.kernel.layouts import both_layouts, layout_of
+
+pytestmark = both_layouts
 
 MIB = 1 << 20
 
 
 @pytest.fixture
 def guest(kernel: KernelImage, request: pytest.FixtureRequest) -> Iterator[Guest]:
-    """A guest that is ready, with a block of the heap and a page below the kernel."""
+    """A guest that is ready, with a block of the heap and a page of user space."""
     cpu = getattr(request, "param", "qemu32")
     with Machine(MachineSpec(kernel, 32 * MIB, cpu=cpu)) as machine:
         guest = machine.boot()
         assert guest.run_until_ready().kind.value == "ready"
         guest.monitor.require("kmalloc 5000")
         frame = guest.monitor.require("alloc 0").number("physical")
-        guest.monitor.require(f"map 0x400000 0x{frame:x}")
+        guest.monitor.require(f"map {layout_of(kernel).some_user:#x} {frame:#x}")
         guest.pause()
         yield guest
 
@@ -40,7 +43,7 @@ def test_the_walks_agree(guest: Guest) -> None:
 
 def test_a_translation_that_the_cpu_still_remembers(guest: Guest) -> None:
     """An entry cleared behind the CPU's back is what a forgotten invlpg looks like."""
-    virtual = DIRECT_MAP + 8 * MIB
+    virtual = layout_of(guest.kernel).base + 8 * MIB
     guest.resume()
     guest.monitor.require(f"touch 0x{virtual:x} read")
     guest.pause()

@@ -12,7 +12,10 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 from harness.machine.spec import MachineSpec
-from tests.check.surgeon import DIRECT_MAP, PAGE, Surgeon
+from tests.check.surgeon import PAGE, Surgeon
+from tests.kernel.layouts import both_layouts
+
+pytestmark = both_layouts
 
 MEMORY = 16 << 20
 HOLE = 0xA0
@@ -28,12 +31,12 @@ class EarlySurgeon(Surgeon):
 
     def bootmem(self, member: str) -> int:
         """Return the physical address of a member of the early allocator's struct."""
-        start = self.word(self.variable("bootmem")) - DIRECT_MAP
+        start = self.pointer("bootmem")
         return start + self.member("struct bootmem", member)
 
     def flip(self, frame: int) -> None:
         """Flip a frame's bit, the counter following it."""
-        where = self.word(self.bootmem("bitmap")) - DIRECT_MAP + frame // 8
+        where = self.word(self.bootmem("bitmap")) - self.base + frame // 8
         value = self.ram.read(where, 1)[0]
         taken = value >> frame % 8 & 1
         self.write(where, value ^ 1 << frame % 8, 1)
@@ -62,8 +65,8 @@ def test_a_frame_that_became_free(early: EarlySurgeon, what: str) -> None:
         "hole": HOLE,
         "frame 0": 0,
         "image": early.kernel.image_range().stop // PAGE - 1,
-        "frame table": (early.word(early.variable("mem_map")) - DIRECT_MAP) // PAGE,
-        "bitmap": (early.word(early.bootmem("bitmap")) - DIRECT_MAP) // PAGE,
+        "frame table": early.frame_at("mem_map"),
+        "bitmap": (early.word(early.bootmem("bitmap")) - early.base) // PAGE,
         "directory": early.root // PAGE,
     }[what]
     try:
@@ -98,7 +101,7 @@ class BumpSurgeon(EarlySurgeon):
 
     def region(self, index: int, member: str) -> int:
         """Return the physical address of a member (64 bits) of a region."""
-        regions = self.word(self.variable("memblock")) - DIRECT_MAP
+        regions = self.pointer("memblock")
         regions += self.member("struct memblock", "regions")
         where = regions + index * self.size("struct memblock_region")
         return where + self.member("struct memblock_region", member)
@@ -148,7 +151,7 @@ def test_one_wrong_number(
     bump: BumpSurgeon, place: str, member: str, amount: int, kind: str
 ) -> None:
     address = {
-        "table": bump.word(bump.variable("mem_map")) - DIRECT_MAP,
+        "table": bump.pointer("mem_map"),
         "first": PAGE,
         "behind the image": bump.kernel.image_range().stop + PAGE,
     }[place]
@@ -166,7 +169,7 @@ def test_one_wrong_number(
 
 def test_a_region_that_is_lost(bump: BumpSurgeon) -> None:
     try:
-        bump.add(bump.word(bump.variable("memblock")) - DIRECT_MAP, -1)
+        bump.add(bump.pointer("memblock"), -1)
         found = bump.violations()
     finally:
         bump.heal()
@@ -175,7 +178,7 @@ def test_a_region_that_is_lost(bump: BumpSurgeon) -> None:
 
 def test_more_regions_than_the_table_holds(bump: BumpSurgeon) -> None:
     try:
-        bump.add(bump.word(bump.variable("memblock")) - DIRECT_MAP, 10_000)
+        bump.add(bump.pointer("memblock"), 10_000)
         [found] = bump.violations()
     finally:
         bump.heal()
@@ -185,7 +188,7 @@ def test_more_regions_than_the_table_holds(bump: BumpSurgeon) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "kind"),
     [
-        ("bootmem", 0xC0100000, "bitmap.not-chosen"),
+        ("bootmem", 0x100000, "bitmap.not-chosen"),
         ("memblock", 0, "bump.gone"),
         ("early_allocator", 0, "moment.nobody"),
     ],

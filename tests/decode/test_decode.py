@@ -16,6 +16,9 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 from harness.machine.spec import MachineSpec
+from tests.kernel.layouts import both_layouts, layout_of
+
+pytestmark = both_layouts
 
 MIB = 1 << 20
 
@@ -53,8 +56,10 @@ def test_single_addresses_as_qemu_translates_them(
     guest: Guest, registers: ControlRegisters
 ) -> None:
     chance = np.random.default_rng(7)
-    near = [0, 0xBFFFFFFF, 0xC0000000, 0xC0001000, 0xC0100000, 0xC1800000, 0xF8400000, 0xFFFFF000]
-    for virtual in [*near, *chance.integers(0xC0000000, 0xC2000000, 40).tolist()]:
+    layout = layout_of(guest.kernel)
+    near = [layout.base + offset for offset in (0, 0x1000, MIB, 24 * MIB)]
+    near += [0, 0xBFFFFFFF, layout.areas.start, layout.window, 0xFFFFF000]
+    for virtual in [*near, *chance.integers(layout.base, layout.base + 32 * MIB, 40).tolist()]:
         answer = re.search(r"gpa: 0x([0-9a-f]+)", guest.qemu(f"gva2gpa 0x{virtual:x}"))
         found = walk(guest.ram, registers, virtual)
         assert (None if found.fault else found.physical) == (answer and int(answer[1], 16))
