@@ -8,41 +8,15 @@ under the name that the kernel's description gives its structure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
 
 from harness.decode.state import MemoryState
 from harness.policy.buddy import BuddyPolicy
 from harness.policy.first_fit import FirstFitPolicy
 from harness.policy.next_fit import NextFitPolicy
 from harness.policy.pair import PairPolicy
-
-
-class FramePolicy(Protocol):
-    """What an allocator of frames must return."""
-
-    def alloc(self, flags: int, pages: int) -> int:
-        """Take ``pages`` contiguous frames; return their physical address, 0 on failure.
-
-        ``flags`` are those of ``harness.workload.operation``: DMA, NORMAL, HIGH, ZERO.
-        """
-        ...
-
-    def free(self, address: int, pages: int) -> None:
-        """Give back what :meth:`alloc` gave for so many pages."""
-        ...
-
-
-class HeapPolicy(Protocol):
-    """What a heap must return."""
-
-    def alloc(self, size: int) -> int:
-        """Take a block of ``size`` bytes; return its virtual address, 0 on failure."""
-        ...
-
-    def free(self, address: int) -> None:
-        """Give back what :meth:`alloc` gave."""
-        ...
-
+from harness.policy.protocols import FramePolicy, HeapPolicy
+from harness.policy.subblock import SubblockPolicy
+from harness.policy.subblock_old import SubblockOldPolicy
 
 FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {
     "bitmap": FirstFitPolicy.of,
@@ -52,7 +26,10 @@ FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {
 }
 """Name of an allocator's structure → how its policy begins from a state."""
 
-HEAP_POLICIES: Mapping[str, Callable[[MemoryState, FramePolicy], HeapPolicy]] = {}
+HEAP_POLICIES: Mapping[str, Callable[[MemoryState, FramePolicy], HeapPolicy]] = {
+    "subblock": SubblockPolicy.of,
+    "subblock-old": SubblockOldPolicy.of,
+}
 """The same for heaps, over a policy for the frames that they are made of."""
 
 
@@ -82,3 +59,4 @@ def _in_charge(state: MemoryState) -> Iterator[str]:
             yield bitmap.name
     yield from (lists.name for lists in state.free_lists)
     yield from (heap.name for heap in state.heaps)
+    yield from (heap.name for heap in state.subblock_heaps)

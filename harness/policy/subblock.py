@@ -1,0 +1,71 @@
+"""What the heap of sub-blocks over blocks of any number of chunks must return: document 004.
+
+An allocation takes whole sub-blocks of 32 bytes, in the newest block that has a run of them. When
+none has, a new block comes: of the fewest chunks that hold the allocation besides the block's own
+records, which are a header of 12 bytes and one byte for each sub-block. When there are no chunks,
+the empty block that is kept goes back first, and is asked for again with the others.
+"""
+
+from __future__ import annotations
+
+from harness.decode.state import FRAME_SIZE, MemoryState
+from harness.policy.chunks import ChunkSource, FrameChunks
+from harness.policy.protocols import FramePolicy
+from harness.policy.subblock_list import SubblockList, subblock_heap
+
+HEADER = 12
+"""Bytes: the number of chunks, the next block, the count of free sub-blocks."""
+
+
+class SubblockPolicy:
+    """The heap of one decoded state, from then on."""
+
+    def __init__(self, blocks: SubblockList, source: ChunkSource) -> None:
+        """Take the blocks that there are, and where new ones come from."""
+        self.blocks = blocks
+        self._source = source
+        self._per_chunk = FRAME_SIZE // blocks.subblock
+
+    @classmethod
+    def of(cls, state: MemoryState, frames: FramePolicy) -> SubblockPolicy:
+        """Start from the heap in charge, over the direct map."""
+        return cls(SubblockList.of(subblock_heap(state, "subblock")), FrameChunks(state, frames))
+
+    def alloc(self, size: int) -> int:
+        """Return the virtual address of ``size`` bytes, or 0."""
+        if not size:
+            return 0
+        wanted = self.blocks.subblocks(size)
+        return self.blocks.alloc(wanted) or self._alloc_anew(wanted)
+
+    def free(self, address: int) -> None:
+        """Take back what :meth:`alloc` gave."""
+        gone = self.blocks.release(address)
+        if gone is not None:
+            self._source.give(gone.start, gone.chunks)
+
+    def _alloc_anew(self, wanted: int) -> int:
+        start, chunks = self._take(self._chunks(wanted))
+        if not start:
+            return 0
+        self.blocks.add(start, chunks, self._metadata(chunks))
+        return self.blocks.alloc(wanted)
+
+    def _take(self, chunks: int) -> tuple[int, int]:
+        start, given = self._source.take(chunks)
+        if start or self.blocks.spare is None:
+            return start, given
+        spare = self.blocks.remove(self.blocks.spare)
+        self._source.give(spare.start, spare.chunks)
+        return self._source.take(chunks)
+
+    def _metadata(self, chunks: int) -> int:
+        return self.blocks.subblocks(HEADER + chunks * self._per_chunk)
+
+    def _chunks(self, wanted: int) -> int:
+        """Return the fewest chunks with room for ``wanted`` sub-blocks."""
+        chunks = wanted // self._per_chunk
+        while chunks * self._per_chunk - self._metadata(chunks) < wanted:
+            missing = wanted + self._metadata(chunks) - chunks * self._per_chunk
+            chunks += max(1, missing // self._per_chunk)
+        return chunks
