@@ -54,28 +54,30 @@ static phys_t pair_alloc(uint32_t flags, size_t pages)
     return 0;
 }
 
-/* The bit of its pair rules most orders out without a look at the block. */
-static bool is_free_block(const buddy_t *buddy, phys_t block, unsigned order)
+static void check_no_free_block(const buddy_t *buddy, phys_t address, unsigned order)
 {
     struct buddy_node node;
-    if (order < buddy->max_order && !pair_bit(buddy, block, order))
-        return false;
-    return managed(PHYS_TO_PFN(block)) && pair_node(buddy, block, &node) && node.order == order;
+    phys_t block = align_down(address, order);
+    pfn_t frame = PHYS_TO_PFN(address), first = PHYS_TO_PFN(block);
+    if (!managed(first) || !pair_node(buddy, block, &node) || node.order != order)
+        return;
+    if (block == address)
+        panic("pair: frame 0x%x freed twice", frame);
+    panic("pair: frame 0x%x freed, which is inside the free block of order %u at frame 0x%x", frame,
+          order, first);
 }
 
-/* A frame that is free, by itself or within a larger block, must not come back once more. */
+/*
+ * A frame that is free, by itself or within a larger block, must not come back once more. The bits
+ * rule most orders out: 0 means that neither this block nor its buddy is free. Where there is a 1
+ * and the block is not free, its buddy is, and so nothing larger that holds both.
+ */
 static void check_not_free(const buddy_t *buddy, phys_t address)
 {
-    pfn_t frame = PHYS_TO_PFN(address);
-    for (unsigned order = 0; order <= buddy->max_order; order++) {
-        phys_t block = align_down(address, order);
-        if (!is_free_block(buddy, block, order))
-            continue;
-        if (block == address)
-            panic("pair: frame 0x%x freed twice", frame);
-        panic("pair: frame 0x%x freed, which is inside the free block of order %u at frame 0x%x",
-              frame, order, PHYS_TO_PFN(block));
-    }
+    unsigned order = 0;
+    while (order < buddy->max_order && !pair_bit(buddy, address, order))
+        order++;
+    check_no_free_block(buddy, address, order);
 }
 
 /* Assumes nothing about the caller: each way to be wrong that shows has its own sentence. */
