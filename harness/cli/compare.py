@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,13 +41,6 @@ _MOST_VIOLATIONS = 5
 @click.command()
 @machine_options
 @click.option(
-    "--design",
-    "designs",
-    multiple=True,
-    metavar="PRESET",
-    help="A preset of the kernel's description. Repeatable. Default: all of them.",
-)
-@click.option(
     "--workload",
     "workloads",
     multiple=True,
@@ -74,7 +67,6 @@ _MOST_VIOLATIONS = 5
 )
 def compare(
     selection: Selection,
-    designs: tuple[str, ...],
     workloads: tuple[str, ...],
     list_only: bool,
     curve: bool,
@@ -82,7 +74,7 @@ def compare(
     json_file: Path | None,
     pictures: Path | None,
 ) -> int:
-    """Give each design of a memory manager the same work on the same machines.
+    """Give every preset of a kernel the same work on the same machines.
 
     Costs are guest instructions. Memory is decoded and checked on the way: what is found wrong is
     said, and makes the exit code 1.
@@ -90,7 +82,7 @@ def compare(
     \b
     Examples:
       harness compare
-      harness compare --design helios --design oct --workload fixed
+      harness compare --preset oct --workload fixed
       harness compare --memory 16M,1G --workload my-workload.txt --json figures.json
       harness compare --workload generational --pictures pictures/
       harness compare --curve
@@ -98,11 +90,11 @@ def compare(
     if list_only:
         return _list_workloads()
     output = _Output(json_file, pictures, jobs)
-    kernels = list(_kernels(selection, designs))
+    designs = _designs(selection)
     if curve:
-        return _compare_curves(kernels, output)
+        return _compare_curves(designs, output)
     chosen = [library.find(name) for name in workloads or library.names()]
-    planned = contests([(name, _machines(one)) for name, one in kernels], chosen)
+    planned = contests([(name, _machines(one)) for name, one in designs], chosen)
     return _compare(planned, chosen, output)
 
 
@@ -143,13 +135,12 @@ def _list_workloads() -> int:
     return EXIT_GOOD
 
 
-def _kernels(selection: Selection, designs: tuple[str, ...]) -> Iterator[tuple[str, Selection]]:
-    """Yield each design's name and the selection of its machines."""
-    presets = {preset.name: preset for preset in selection.presets()}
-    for name in designs or presets:
-        if name not in presets:
-            raise click.BadParameter(f"no preset {name!r}; there are {', '.join(presets)}")
-        yield name, selection.with_preset(presets[name])
+def _designs(selection: Selection) -> list[tuple[str, Selection]]:
+    """Return each preset's name and flags; only the one that --preset has chosen, if any."""
+    if selection.preset is not None:
+        return [(selection.preset, selection)]
+    found = [(preset.name, selection.with_preset(preset)) for preset in selection.presets()]
+    return found or [(selection.append or "(as it is)", selection)]
 
 
 def _machines(selection: Selection) -> list[MachineSpec]:
@@ -206,10 +197,10 @@ def _finding(contest: Contest, trial: Trial) -> str:
     return "\n".join(lines)
 
 
-def _compare_curves(kernels: Sequence[tuple[str, Selection]], output: _Output) -> int:
+def _compare_curves(designs: Sequence[tuple[str, Selection]], output: _Output) -> int:
     specs = [
         (name, spec)
-        for name, selection in kernels
+        for name, selection in designs
         for spec in _machines(replace(selection, memory=selection.memory or SIZES))
     ]
     points: dict[int, Point] = {}
@@ -225,7 +216,7 @@ def _compare_curves(kernels: Sequence[tuple[str, Selection]], output: _Output) -
             progress.advance()
     curves = [
         (name, [points[index] for index, (design, _) in enumerate(specs) if design == name])
-        for name, _ in kernels
+        for name, _ in designs
     ]
     if not output.quiet:
         print_table(curve_table(curves))

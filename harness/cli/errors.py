@@ -10,14 +10,16 @@ from harness.machine.errors import MachineError, SpecError
 from harness.maps.library import UnknownMap
 from harness.maps.syntax import MapSyntaxError
 from harness.ram.protocol import RamError
+from harness.report.memory_picture import NoPictures
+from harness.workload.workload import WorkloadError
 
 EXIT_GOOD = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 
-_BAD_INPUT = (DescriptionError, ImageError, MapSyntaxError, SpecError, UnknownMap)
-_BAD_ENVIRONMENT = (BuildError, GdbError, MachineError, OSError, RamError)
+_BAD_INPUT = (DescriptionError, ImageError, MapSyntaxError, SpecError, UnknownMap, WorkloadError)
+_BAD_ENVIRONMENT = (BuildError, GdbError, MachineError, NoPictures, OSError, RamError)
 
 USER_ERRORS = (*_BAD_INPUT, *_BAD_ENVIRONMENT)
 """Errors whose message is the whole story for a user; anything else is a defect of ours."""

@@ -9,6 +9,7 @@ import click
 from harness.cli.bench import bench
 from harness.cli.boot import boot
 from harness.cli.build import build
+from harness.cli.compare import compare
 from harness.cli.doctor import doctor
 from harness.cli.errors import EXIT_GOOD, USER_ERRORS, exit_code
 from harness.cli.inspect import inspect
@@ -28,12 +29,13 @@ def cli() -> None:
       harness run --map dmesg.txt                   the map in a bug report
       harness boot --memory 16M                     a kernel's console in this terminal
       harness inspect --memory 1G --json            what its memory manager believes
+      harness compare                               its designs side by side
 
     Exit codes: 0 good, 1 findings, 2 usage, 3 environment, 130 interrupted.
     """
 
 
-for command in (run, boot, inspect, maps, build, doctor, bench):
+for command in (run, boot, inspect, compare, maps, build, doctor, bench):
     cli.add_command(command)
 
 

@@ -56,6 +56,8 @@ class Preset:
     """Words for the command line."""
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Build variables."""
+    searches: bool = False
+    """By its design an operation may search all of memory, so that its cost grows with it."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def costs_table(done: Iterable[Done]) -> Table:
 
 def memory_table(done: Iterable[Done]) -> Table:
     """Return one row a design: what one workload did to its memory."""
-    headings = ("asked at most", "given then", "wasted inside", "scattered at most")
+    headings = ("asked at most", "given then", "wasted then", "at most", "scattered at most")
     table = _table("memory", (), (*headings, "largest left", "failed"))
     for contest, trial in done:
         if not trial.samples:
@@ -62,7 +62,8 @@ def memory_table(done: Iterable[Done]) -> Table:
             about(peak.asked),
             about(peak.memory.given),
             _percent(peak.memory.internal_fragmentation(peak.asked)),
-            _percent(max(sample.memory.external_fragmentation for sample in trial.samples)),
+            _percent(max(s.memory.internal_fragmentation(s.asked) for s in trial.samples)),
+            _percent(max(s.memory.external_fragmentation for s in trial.samples)),
             about(trial.samples[-1].memory.largest_block),
             str(trial.failures),
         )
