@@ -12,6 +12,7 @@ import numpy as np
 from harness.check.model import ALLOCATABLE, Model
 from harness.check.runs import FRAME_SIZE, Mask, runs
 from harness.image.c_type import Kind
+from harness.image.description import FrameTable
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 
@@ -19,12 +20,19 @@ MARGIN_FRAMES = 32
 """Frames beyond the big tables that a kernel may want before it is ready: page directories,
 records of areas and caches, a first stack. A machine this close to the edge may be refused."""
 
+BITS_A_FRAME = 4
+"""What a frame allocator without a frame table may keep of each frame, in a row: whether it is
+free, whether it ever was, who holds it."""
+
 FRAMES_PER_TABLE = 1024
 """Pages that one 32-bit page table maps: SDM volume 3, section 4.3."""
 
 
 def reason_to_refuse(model: Model, kernel: KernelImage) -> str | None:
-    """Return why ``kernel`` may turn the machine down, or None when it has no reason to."""
+    """Return why ``kernel`` may turn the machine down, or None when it has no reason to.
+
+    The model's description names the structures that this boot has in use, and no others.
+    """
     most = model.description.firmware_map.entries
     if most is not None and model.entries > most:
         return f"the map has {model.entries} entries, and the kernel takes {most}"
@@ -33,7 +41,7 @@ def reason_to_refuse(model: Model, kernel: KernelImage) -> str | None:
     low = _reachable(model)
     return (
         _no_place_for_bitmap(model, low)
-        or _no_place_for_frame_table(model, kernel, low)
+        or _no_place_for_records(model, kernel, low)
         or _too_little(model, kernel, low)
     )
 
@@ -51,17 +59,19 @@ def _no_place_for_bitmap(model: Model, low: Mask) -> str | None:
     return None
 
 
-def _no_place_for_frame_table(model: Model, kernel: KernelImage, low: Mask) -> str | None:
-    """The bitmap is there first and may lie in the middle of the best place."""
-    frames, longest = _frame_table_frames(model, kernel), _longest_run(low)
-    if frames + _bitmap_frames(model) > longest:
-        return f"the frame table needs {frames} frames in a row, and the longest run has {longest}"
+def _no_place_for_records(model: Model, kernel: KernelImage, low: Mask) -> str | None:
+    """A bitmap is there first and may lie in the middle of the best place."""
+    frames, longest = _record_frames(model, kernel), _longest_run(low)
+    if frames + _bitmap_frames(model) * len(model.description.bitmaps) > longest:
+        table = model.description.frame_table
+        what = "the frame table needs" if table else "the records of frames need"
+        return f"{what} {frames} frames in a row, and the longest run has {longest}"
     return None
 
 
 def _too_little(model: Model, kernel: KernelImage, low: Mask) -> str | None:
     available = int(np.count_nonzero(low))
-    records = _frame_table_frames(model, kernel) + _other_frames(model)
+    records = _record_frames(model, kernel) + _other_frames(model)
     if records + MARGIN_FRAMES > available:
         return (
             f"{available} frames may be handed out where the kernel can reach them, "
@@ -87,8 +97,12 @@ def _managed_end(model: Model) -> int:
     return int(np.flatnonzero(model.usable)[-1]) + 1
 
 
-def _frame_table_frames(model: Model, kernel: KernelImage) -> int:
-    size = _managed_end(model) * _element_size(kernel)
+def _record_frames(model: Model, kernel: KernelImage) -> int:
+    """Return the frames of what the frame allocator notes of each frame."""
+    described = model.description.frame_table
+    if described is None:
+        return BITS_A_FRAME * _bitmap_frames(model)
+    size = _managed_end(model) * _element_size(described, kernel)
     return -(-size // FRAME_SIZE)
 
 
@@ -104,11 +118,8 @@ def _other_frames(model: Model) -> int:
     return bitmaps + sum(-(-pages // FRAMES_PER_TABLE) for pages in mapped)
 
 
-def _element_size(kernel: KernelImage) -> int:
+def _element_size(described: FrameTable, kernel: KernelImage) -> int:
     """Return the size in bytes of a frame table's element; 0 when the image does not tell."""
-    described = kernel.description.frame_table
-    if described is None:
-        return 0
     try:
         type_ = kernel.types.variable(described.array)[1].stripped
     except UnknownName:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.check.cross_check import cross_check
-from harness.check.inspect import inspect_guest, model_of
+from harness.check.inspect import control_registers, inspect_guest, model_of
 from harness.check.refusal import reason_to_refuse
 from harness.check.verdict import Verdict
 from harness.check.violation import Violation
+from harness.decode.in_use import description_in_use
 from harness.image.description import Description
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
@@ -91,10 +92,15 @@ def _judge(guest: Guest, ending: Ending, thorough: bool) -> Verdict:
             violations += cross_check(guest, inspection)
         return replace(verdict, violations=violations, summary=inspection.summary)
     if ending.kind is EndingKind.REFUSED:
-        reason = reason_to_refuse(model_of(guest), guest.spec.kernel)
+        model = replace(model_of(guest), description=_in_use(guest))
+        reason = reason_to_refuse(model, guest.spec.kernel)
         if reason is not None:
             return replace(verdict, verdict="refused", refusal=reason)
     return replace(verdict, violations=(_bad_ending(ending),))
+
+
+def _in_use(guest: Guest) -> Description:
+    return description_in_use(guest.ram, control_registers(guest), guest.spec.kernel)
 
 
 def _bad_ending(ending: Ending) -> Violation:
