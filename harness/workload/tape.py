@@ -112,6 +112,10 @@ class Tape:
         values = self._slots()["value"]
         return {int(slot): int(values[slot]) for slot in np.flatnonzero(values)}
 
+    def sizes(self) -> npt.NDArray[np.uint32]:
+        """Return the size of each slot's block: bytes, or frames as they were granted."""
+        return np.array(self._slots()["size"])
+
     @property
     def overhead(self) -> int:
         """Ticks of a call that does nothing, which were taken off the last piece's results."""

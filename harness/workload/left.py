@@ -1,0 +1,80 @@
+"""What a tape has left at its end: slots, held frames, and what was written into live blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.check.findings import Findings
+from harness.check.runs import FRAME_SIZE
+from harness.decode.address_space import AddressSpace, NotReadable
+from harness.decode.state import MemoryState
+from harness.ram.protocol import AbsentMemory, Ram
+from harness.workload.blocks import Blocks, in_frames
+from harness.workload.operation import Flag
+from harness.workload.pattern import pattern
+from harness.workload.tape import Tape
+
+HELD = "held"
+"""The frame table's name for frames that callers of the frame interface have."""
+
+
+def check_slots(findings: Findings, tape: Tape, blocks: Blocks) -> None:
+    """Report slots that hold something else than the results say."""
+    wanted = dict(zip(blocks["slot"].tolist(), blocks["start"].tolist(), strict=True))
+    found = tape.live()
+    for slot in sorted(wanted.keys() | found.keys()):
+        if wanted.get(slot) != found.get(slot):
+            has, must = found.get(slot, 0), wanted.get(slot, 0)
+            words = f"slot {slot} holds 0x{has:x} at the end, and 0x{must:x} by the results"
+            findings.add("slots", words, ("V6",))
+
+
+def check_held(
+    findings: Findings, before: MemoryState, after: MemoryState, blocks: Blocks, tape: Tape
+) -> None:
+    """Report frames that callers hold without having got them, or the other way round.
+
+    A block is as large as it was granted: that may be more than was asked for.
+    """
+    held, at_first = _held(after), _held(before)
+    if held is None or at_first is None:
+        return
+    wanted = np.zeros(len(held), dtype=np.bool_)
+    wanted[: len(at_first)] = at_first
+    sizes = tape.sizes()
+    for block in blocks[in_frames(blocks)]:
+        first = int(block["start"]) // FRAME_SIZE
+        wanted[first : first + int(sizes[block["slot"]])] = True
+        if first * FRAME_SIZE + int(sizes[block["slot"]]) * FRAME_SIZE < block["end"]:
+            words = f"slot {block['slot']} has fewer frames than were asked for"
+            findings.add("held", words, ("V11",), int(block["start"]))
+    findings.add_frames("held", held & ~wanted, "held, and nobody was given [it|them]", ("V3",))
+    findings.add_frames("held", wanted & ~held, "a live block's, and not held", ("V4",))
+
+
+def _held(state: MemoryState) -> npt.NDArray[np.bool_] | None:
+    if state.held is not None:
+        return state.held.taken
+    table = state.frame_table
+    return table.owners.get(HELD) if table is not None else None
+
+
+def check_contents(findings: Findings, ram: Ram, state: MemoryState, blocks: Blocks) -> None:
+    """Report blocks that were filled and do not hold their pattern, or cannot be reached."""
+    space = AddressSpace(ram, state.page_tables)
+    physical = in_frames(blocks).tolist()
+    for block, is_physical in zip(blocks, physical, strict=True):
+        if not block["flags"] & Flag.FILL:
+            continue
+        start, length = int(block["start"]), int(block["end"] - block["start"])
+        try:
+            data = (ram if is_physical else space).array(start, np.uint8, length)
+        except (AbsentMemory, NotReadable) as error:
+            findings.add("contents", f"slot {block['slot']}: {error}", ("V9",), start, is_physical)
+            continue
+        wrong = np.flatnonzero(data != pattern(int(block["slot"]), length))
+        if len(wrong):
+            first = start + int(wrong[0])
+            words = f"slot {block['slot']}'s block at 0x{start:x} is overwritten from 0x{first:x}"
+            findings.add("contents", words, ("V9",), first, is_physical)
