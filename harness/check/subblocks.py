@@ -18,6 +18,7 @@ from harness.decode.state import (
     SubblockHeap,
     SubblockValue,
 )
+from harness.decode.subblock_map import live_runs, metadata_of
 
 COLOURS = 3
 """The smallest colour that neither of two neighbours has is one of so many."""
@@ -41,25 +42,6 @@ def subblock_frames(heap: SubblockHeap, tables: PageTables) -> npt.NDArray[np.in
     """Return the frames behind a heap's blocks, one element a mapped page."""
     parts = [mapped_pages(tables, _pages(block)).frame for block in heap.blocks]
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
-
-
-def metadata_of(heap: SubblockHeap, block: SubblockBlock) -> int:
-    """Return how many sub-blocks at a block's start its header and its map take."""
-    return -(-(block.map_offset + len(block.map)) // heap.subblock)
-
-
-def runs_of(block: SubblockBlock) -> npt.NDArray[np.int64]:
-    """Return rows (first, behind the last, value) of the runs of one value in a block's map."""
-    edges = np.flatnonzero(np.diff(block.map)) + 1
-    starts = np.concatenate(([0], edges)).astype(np.int64)
-    ends = np.concatenate((edges, [len(block.map)])).astype(np.int64)
-    return np.stack((starts, ends, block.map[starts].astype(np.int64)), axis=1)
-
-
-def live_runs(block: SubblockBlock) -> npt.NDArray[np.int64]:
-    """Return those of :func:`runs_of` that are allocations, as far as colours tell them apart."""
-    runs = runs_of(block)
-    return runs[runs[:, 2] >= SubblockValue.COLOUR]
 
 
 def _pages(block: SubblockBlock) -> range:

@@ -32,6 +32,7 @@ from harness.decode.state import (
     MemoryState,
 )
 from harness.decode.subblock import decode_subblock_heap
+from harness.decode.subblock_map import bytes_of_subblocks
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
@@ -99,6 +100,7 @@ def decode(
     heaps = each_chosen(description.heaps, lambda d: decode_heap(context, d))
     caches = each_chosen(description.caches, lambda d: decode_caches(context, d))
     large = each_chosen(description.large_blocks, lambda d: decode_large_blocks(context, d))
+    subblocks = each_chosen(description.subblock_heaps, lambda d: decode_subblock_heap(context, d))
     return MemoryState(
         moment=moment,
         registers=registers,
@@ -120,15 +122,14 @@ def decode(
         ),
         pair_maps=each_chosen(description.pair_maps, lambda d: decode_pair_map(context, d)),
         heaps=heaps,
-        subblock_heaps=each_chosen(
-            description.subblock_heaps, lambda d: decode_subblock_heap(context, d)
-        ),
+        subblock_heaps=subblocks,
         caches=caches,
         large_blocks=large,
         heap_bytes=(
             *(bytes_of_areas(heap) for heap in heaps if heap.header_size),
             *(bytes_of_slabs(one) for one in caches),
             *(bytes_of_large_blocks(one) for one in large),
+            *(bytes_of_subblocks(one) for one in subblocks),
         ),
         metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
         address_spaces=_address_spaces(context, faults, registers),

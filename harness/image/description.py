@@ -637,6 +637,7 @@ def load_description(path: Path) -> Description:
     _check_zones(reader, description)
     _check_names(reader, description)
     _check_free_lists(reader, description)
+    _check_subblock_heaps(reader, description)
     return description
 
 
@@ -694,6 +695,17 @@ def _check_names(reader: TableReader, description: Description) -> None:
             raise reader.error(
                 ("bitmaps", index, "metadata"), f"no [[metadata]] named {bitmap.metadata!r}"
             )
+
+
+_CHUNK = 4096
+"""Bytes of a page, of which blocks of sub-blocks are made."""
+
+
+def _check_subblock_heaps(reader: TableReader, description: Description) -> None:
+    for index, heap in enumerate(description.subblock_heaps):
+        if not heap.subblock or _CHUNK % heap.subblock:
+            where: Where = ("subblock_heaps", index, "subblock")
+            raise reader.error(where, f"{_CHUNK} is no multiple of {heap.subblock}")
 
 
 def _check_free_lists(reader: TableReader, description: Description) -> None:

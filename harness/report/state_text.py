@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.check.subblocks import live_runs
 from harness.decode.state import (
     FRAME_SIZE,
     Bitmap,
@@ -23,6 +22,7 @@ from harness.decode.state import (
     SubblockHeap,
     SubblockValue,
 )
+from harness.decode.subblock_map import live_runs
 from harness.image.description import Description
 from harness.report.ranges import mapped_ranges
 from harness.report.units import about

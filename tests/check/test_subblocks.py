@@ -1,0 +1,172 @@
+"""Maps of sub-blocks, correct and then wrong in one number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from harness.check.subblocks import check_subblock_heaps
+from harness.decode.state import ByteKind, SubblockBlock, SubblockHeap
+from harness.decode.subblock_map import bytes_of_subblocks
+from tests.check import example
+
+PAGE = 4096
+SUBBLOCK = 32
+FIRST, SECOND = 0xC0180000, 0xC0190000
+
+
+def block(start: int, *runs: tuple[int, int], chunks: int = 1) -> SubblockBlock:
+    """Return a block of these runs behind its records: value and length; the rest is free."""
+    values = np.zeros(chunks * 128, dtype=np.uint8)
+    values[: 4 * chunks + 1] = 1
+    position = 4 * chunks + 1
+    for value, length in runs:
+        values[position : position + length] = value
+        position += length
+    return SubblockBlock(start, chunks, int(np.count_nonzero(values == 0)), 12, values)
+
+
+def heap() -> SubblockHeap:
+    """Return two blocks with five allocations and one empty block of 1 chunk."""
+    return SubblockHeap(
+        name="blocks",
+        subblock=SUBBLOCK,
+        blocks=(
+            block(SECOND, (2, 3), (3, 1), (0, 2), (2, 200), chunks=2),
+            block(FIRST, (2, 1), (3, 122)),
+            block(FIRST + PAGE),
+        ),
+        spare=FIRST + PAGE,
+        live=5,
+        used=327,
+        held=4,
+    )
+
+
+def changed(index: int, sub_block: int, value: int) -> SubblockHeap:
+    """Return the same with one byte of one map changed."""
+    whole = heap()
+    values = whole.blocks[index].map.copy()
+    values[sub_block] = value
+    new = list(whole.blocks)
+    new[index] = replace(new[index], map=values)
+    return replace(whole, blocks=tuple(new))
+
+
+def with_block(index: int, **fields: int) -> SubblockHeap:
+    """Return the same with a block's members changed."""
+    new = list(heap().blocks)
+    new[index] = replace(new[index], **fields)
+    return replace(heap(), blocks=tuple(new))
+
+
+def reports(heap: SubblockHeap) -> list[tuple[str, str]]:
+    state = replace(example.state(), subblock_heaps=(heap,))
+    return [(one.kind, one.message) for one in check_subblock_heaps(state)]
+
+
+def kinds(heap: SubblockHeap) -> list[str]:
+    return [kind for kind, _ in reports(heap)]
+
+
+def test_correct_maps_are_silent() -> None:
+    assert reports(heap()) == []
+
+
+def test_a_record_that_is_marked_free() -> None:
+    found = dict(reports(changed(1, 4, 0)))
+    assert set(found) == {"subblock.metadata", "subblock.free"}
+    assert "sub-block 4 (virtual 0xc0180080)" in found["subblock.metadata"]
+    assert "holds the block's records, but is not" in found["subblock.metadata"]
+
+
+def test_metadata_in_the_middle_of_a_block() -> None:
+    found = dict(reports(changed(0, 100, 1)))
+    assert "is no record, but marked as metadata" in found["subblock.metadata"]
+    assert "two" not in found
+
+
+@pytest.mark.parametrize("colour", [5, 77, 255])
+def test_a_colour_that_no_allocation_needs(colour: int) -> None:
+    found = reports(changed(0, 9, colour))
+    assert found[0][0] == "subblock.colour"
+    assert f"has the colour {colour}, but no allocation needs one above 4" in found[0][1]
+
+
+def test_two_neighbours_that_share_a_colour() -> None:
+    """What one free would take for one allocation."""
+    found = reports(changed(0, 12, 2))
+    assert [kind for kind, _ in found] == ["subblock.live"]
+    assert found[0][1] == (
+        "blocks counts 5 allocations, but its maps tell 4 apart: neighbours may share a colour"
+    )
+
+
+def test_an_allocation_cut_in_two() -> None:
+    assert kinds(changed(0, 10, 4)) == ["subblock.live"]
+
+
+def test_a_free_sub_block_that_nobody_counted() -> None:
+    assert kinds(changed(0, 9, 0)) == ["subblock.free", "subblock.counter"]
+
+
+def test_a_count_that_was_never_lowered() -> None:
+    [(kind, message)] = reports(with_block(1, free=123))
+    assert kind == "subblock.free"
+    assert "counts 123 free sub-blocks, but its map says 0" in message
+
+
+def test_a_block_that_does_not_begin_with_a_page() -> None:
+    assert kinds(with_block(1, start=FIRST - 4)) == ["subblock.place"]
+
+
+def test_blocks_that_lie_in_each_other() -> None:
+    assert kinds(with_block(1, start=SECOND + PAGE)) == ["subblock.overlap"]
+
+
+@pytest.mark.parametrize("spare", [0, FIRST + PAGE])
+def test_an_empty_block_that_should_have_gone(spare: int) -> None:
+    more = replace(heap(), blocks=(*heap().blocks, block(FIRST + 3 * PAGE)), spare=spare, held=5)
+    assert set(kinds(more)) == {"subblock.empty"}
+    assert len(kinds(more)) == (2 if spare == 0 else 1)
+
+
+def test_an_empty_block_of_two_chunks_is_never_kept() -> None:
+    large = block(FIRST + 2 * PAGE, chunks=2)
+    more = replace(heap(), blocks=(*heap().blocks[:2], large), spare=large.start, held=5)
+    assert kinds(more) == ["subblock.empty"]
+
+
+@pytest.mark.parametrize("spare", [FIRST, 0xC0300000])
+def test_a_kept_block_that_is_not_empty_or_not_there(spare: int) -> None:
+    assert kinds(replace(heap(), spare=spare)) == ["subblock.empty", "subblock.spare"]
+
+
+@pytest.mark.parametrize("name", ["used", "held"])
+def test_a_counter_that_is_wrong(name: str) -> None:
+    assert kinds(replace(heap(), **{name: 1})) == ["subblock.counter"]
+
+
+def test_a_kernel_without_counters_is_not_asked_for_them() -> None:
+    assert kinds(replace(heap(), spare=None, live=None, used=None, held=None)) == []
+
+
+def test_what_each_byte_of_a_block_is() -> None:
+    one = replace(heap(), blocks=(block(FIRST, (2, 1), (0, 1), (3, 2)),))
+    found = bytes_of_subblocks(one)
+    assert found.pages.tolist() == [FIRST]
+    assert [(start - FIRST, end - FIRST, kind) for start, end, kind in found.extents.tolist()] == [
+        (0, 140, ByteKind.HEADER),
+        (140, 160, ByteKind.PADDING),
+        (160, 192, ByteKind.LIVE),
+        (192, 224, ByteKind.FREE),
+        (224, 288, ByteKind.LIVE),
+        (288, PAGE, ByteKind.FREE),
+    ]
+
+
+def test_a_heap_without_blocks_has_no_bytes() -> None:
+    found = bytes_of_subblocks(replace(heap(), blocks=()))
+    assert len(found.pages) == len(found.extents) == 0
