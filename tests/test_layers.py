@@ -119,7 +119,7 @@ def _schema_keys() -> set[str]:
     return {field.name for table in tables for field in dataclasses.fields(table)}
 
 
-FIELD_TERMS = {"entry", "heap", "free"}
+FIELD_TERMS = {"entry", "heap", "free", "kmalloc", "malloc"}
 """Words that the harness uses in their general sense, such as an entry of a page table."""
 
 

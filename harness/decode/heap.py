@@ -32,6 +32,7 @@ def decode_heap(context: Context, description: Description) -> Heap:
         areas=tuple(_areas(context, description, records, header)),
         header_size=0 if header is None else header.size,
         owner=description.owner or description.name,
+        record_size=area_type.size,
         blocks=context.counter(description.blocks),
         bytes=context.counter(description.bytes),
         frames=context.counter(description.frames),

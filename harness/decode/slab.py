@@ -128,6 +128,7 @@ class _CacheDecoder:
             capacity=shape.capacity,
             header=range(header, header + slab_type.size),
             slabs=tuple(slabs),
+            grows=description.grows is None or bool(self._integer(description.grows)),
             live_count=self._counter(description.live),
             slab_count=self._counter(description.slabs),
         )

@@ -255,6 +255,8 @@ class Heap:
     areas: tuple[HeapArea, ...]
     header_size: int
     owner: str
+    record_size: int = 0
+    """Bytes of an area's record."""
     blocks: int | None = None
     bytes: int | None = None
     frames: int | None = None
@@ -358,6 +360,8 @@ class Cache:
     header: range
     """Offsets of the slab's header in its page."""
     slabs: tuple[Slab, ...]
+    grows: bool = True
+    """Whether it takes a frame by itself when no object is free."""
     live_count: int | None = None
     """The kernel's own count of live objects …"""
     slab_count: int | None = None

@@ -410,6 +410,8 @@ class Caches:
     """Counters over a cache's members: live objects …"""
     slabs: str | None = None
     """… and slabs."""
+    grows: str | None = None
+    """True for a cache that takes a frame by itself; without it, all do."""
     guarded: str | None = None
     """True for a cache whose objects have red zones around them …"""
     red_zone: str | None = None

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from harness.decode.state import MemoryState
 from harness.policy.buddy import BuddyPolicy
 from harness.policy.first_fit import FirstFitPolicy
+from harness.policy.kmalloc import KmallocPolicy
+from harness.policy.malloc import MallocPolicy
 from harness.policy.next_fit import NextFitPolicy
 from harness.policy.pair import PairPolicy
 from harness.policy.protocols import FramePolicy, HeapPolicy
@@ -29,6 +31,8 @@ FRAME_POLICIES: Mapping[str, Callable[[MemoryState], FramePolicy]] = {
 HEAP_POLICIES: Mapping[str, Callable[[MemoryState, FramePolicy], HeapPolicy]] = {
     "subblock": SubblockPolicy.of,
     "subblock-old": SubblockOldPolicy.of,
+    "kmalloc": KmallocPolicy.of,
+    "malloc": MallocPolicy.of,
 }
 """The same for heaps, over a policy for the frames that they are made of."""
 
@@ -60,3 +64,4 @@ def _in_charge(state: MemoryState) -> Iterator[str]:
     yield from (lists.name for lists in state.free_lists)
     yield from (heap.name for heap in state.heaps)
     yield from (heap.name for heap in state.subblock_heaps)
+    yield from (blocks.name for blocks in state.large_blocks)

@@ -31,6 +31,13 @@ class Kind(enum.IntEnum):
     SPACE_DESTROY = 9
     SPACE_SWITCH = 10
     """Make the slot's address space the current one; that of the kernel when the slot is empty."""
+    SLAB_ALLOC = 11
+    """An object of cache number ``cache`` of the list of caches, ``size`` bytes; its address."""
+    SLAB_FREE = 12
+    SLAB_GROW = 13
+    """One more slab for cache number ``cache``; the value is 1, or 0 without a frame."""
+    SLAB_REAP = 14
+    """Give its empty slabs back; the value is how many there were."""
 
 
 class Flag(enum.IntFlag):
@@ -52,9 +59,13 @@ class Flag(enum.IntFlag):
 FAULT = 0xFFFFFFFF
 """The value of a touch that faults."""
 
-ALLOCATES = frozenset({Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC, Kind.USER_ALLOC, Kind.SPACE_CREATE})
+ALLOCATES = frozenset(
+    {Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC, Kind.USER_ALLOC, Kind.SPACE_CREATE, Kind.SLAB_ALLOC}
+)
 """Kinds that fill an empty slot …"""
-FREES = frozenset({Kind.FRAMES_FREE, Kind.HEAP_FREE, Kind.USER_FREE, Kind.SPACE_DESTROY})
+FREES = frozenset(
+    {Kind.FRAMES_FREE, Kind.HEAP_FREE, Kind.USER_FREE, Kind.SPACE_DESTROY, Kind.SLAB_FREE}
+)
 """… and those that empty it again, and do nothing when it is empty."""
 
 OPERATION = np.dtype(

@@ -25,6 +25,10 @@ enum tape_kind {
     TAPE_SPACE_CREATE, /* the slot gets the number of an address space */
     TAPE_SPACE_DESTROY,
     TAPE_SPACE_SWITCH, /* to the slot's space; to the kernel's when the slot is empty */
+    TAPE_SLAB_ALLOC,   /* cache: the cache's number in slab_caches; size: of its objects */
+    TAPE_SLAB_FREE,
+    TAPE_SLAB_GROW, /* the value is 1, or 0 without a frame */
+    TAPE_SLAB_REAP, /* the value is how many frames were given back */
     TAPE_KINDS = 256,
 };
 
