@@ -10,7 +10,8 @@ LD ?= ld
 WERROR ?= -Werror
 
 # Where the kernel is linked and what its address space looks like: mm/layout.h. Each has a script.
-LAYOUT ?= higher-half
+# The command line chooses, never the environment: whoever built it knows what it has.
+LAYOUT := higher-half
 LAYOUTS := $(basename $(notdir $(wildcard source/linker/*.ld)))
 ifeq ($(filter $(LAYOUT),$(LAYOUTS)),)
 $(error no layout '$(LAYOUT)': there are $(LAYOUTS))

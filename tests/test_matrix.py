@@ -33,17 +33,19 @@ DIRECT_MAP = 896 * MIB
 """Memblock needs no place of its own: all that it gives out may lie where it likes below this."""
 
 
-def assert_good(spec: MachineSpec, pool: Pool) -> None:
-    verdict = verify(spec, pool)
+def assert_good(spec: MachineSpec, pool: Pool, thorough: bool = False) -> None:
+    verdict = verify(spec, pool, thorough)
     assert verdict.verdict == "good", finding_text(verdict)
 
 
-def assert_as_the_map_allows(spec: MachineSpec, pool: Pool, reach: int = LOW_MEMORY) -> None:
+def assert_as_the_map_allows(
+    spec: MachineSpec, pool: Pool, reach: int = LOW_MEMORY, thorough: bool = False
+) -> None:
     """A machine is good; one whose published map begins above ``reach`` is turned down."""
     assert spec.map is not None
     bases = [region.base for region in spec.map.usable_regions()]
     if bases and min(bases) < reach:
-        assert_good(spec, pool)
+        assert_good(spec, pool, thorough)
     else:
         verdict = verify(spec, pool)
         assert verdict.verdict == "refused", finding_text(verdict)
@@ -137,6 +139,33 @@ def test_a_map_without_usable_memory_is_refused(kernel: KernelImage, pool: Pool)
     )
     verdict = verify(MachineSpec(kernel, 64 * MIB, map=reserved), pool)
     assert verdict.verdict == "refused", finding_text(verdict)
+
+
+@pytest.mark.parametrize("cpu", ["qemu32", "486,-pse"])
+@pytest.mark.parametrize("mib", SIZES)
+def test_sizes_where_virtual_is_physical(
+    identity_kernel: KernelImage, pool: Pool, mib: int, cpu: str
+) -> None:
+    assert_good(MachineSpec(identity_kernel, mib * MIB, cpu=cpu), pool)
+
+
+@pytest.mark.parametrize("name", FEW_MAPS)
+def test_real_maps_where_virtual_is_physical(
+    identity_kernel: KernelImage, pool: Pool, name: str
+) -> None:
+    """Page by page against QEMU's walk and the CPU's."""
+    real = library.get(name)
+    for memory, chosen in ((64 * MIB, scale(real, 64 * MIB)), (real.claimed_memory(), real)):
+        spec = MachineSpec(identity_kernel, memory, map=chosen)
+        assert_as_the_map_allows(spec, pool, thorough=True)
+
+
+@pytest.mark.parametrize("path", list(BootPath))
+@pytest.mark.parametrize("fill", FILLS)
+def test_boot_paths_where_virtual_is_physical(
+    identity_kernel: KernelImage, pool: Pool, path: BootPath, fill: str
+) -> None:
+    assert_good(MachineSpec(identity_kernel, 16 * MIB, boot=path, fill=FILLS[fill]), pool)
 
 
 @pytest.fixture(scope="module")
