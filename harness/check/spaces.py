@@ -41,6 +41,7 @@ def check_spaces(state: MemoryState, ledger: Ledger) -> tuple[Violation, ...]:
     for found in pages:
         _check_regions(findings, spaces, found.space)
         _check_pages(findings, found)
+        _check_ram(findings, found, ledger)
         _check_counters(findings, found)
         if state.page_tables.mode == "32-bit":
             _check_empty_tables(findings, found.space)
@@ -154,6 +155,13 @@ def _check_pages(findings: Findings, found: RegionPages) -> None:
     _pages(findings, "global", found, (raw & np.uint64(ENTRY_GLOBAL)) != 0, what, "V8")
     what = f"of a user region in {name}, but not cached as RAM is: PCD or PWT is set"
     _pages(findings, "uncached", found, (raw & np.uint64(ENTRY_UNCACHED)) != 0, what, "V7")
+
+
+def _check_ram(findings: Findings, found: RegionPages, ledger: Ledger) -> None:
+    """Frames that the ledger knows are accounted for there; beyond them there is no RAM."""
+    beyond = found.frame >= len(ledger.owners)
+    what = f"of a user region in {_named(found.space)}, but there is no RAM behind [it|them]"
+    _pages(findings, "no-ram", found, beyond, what, "V1", "V7")
 
 
 def _pages(

@@ -44,6 +44,12 @@ static NOINLINE void crash_general_protection(void)
     __asm__ volatile("mov %w0, %%fs" : : "r"(0x1230)); /* beyond the GDT */
 }
 
+/* A page of user space, which appears when a region is there and a frame for it. */
+static NOINLINE void crash_user_fault(void)
+{
+    *(volatile uint32_t *)USER_START = 0;
+}
+
 static NOINLINE void crash_page_fault(void)
 {
     __asm__ volatile("movl $0, (%0)" : : "r"(4) : "memory"); /* page 0 is never mapped */
@@ -135,6 +141,7 @@ static const struct {
     {"panic", crash_panic},
     {"reset", crash_reset},
     {"triple", crash_triple},
+    {"user-fault", crash_user_fault},
     {"write-rodata", crash_write_rodata},
     {"write-text", crash_write_text},
 };

@@ -59,21 +59,36 @@ static void destroy(struct space *space)
     answer_ok("space=%u", id);
 }
 
-/* What acts on one space, with its own arguments from argv[3] on. */
-static bool act(struct space *space, int argc, char **argv)
+/* What acts on all spaces; false when argv[1] says nothing of that. */
+static bool act_on_all(const char *verb)
 {
-    bool alone = argc == 3;
-    if (strcmp(argv[1], "switch") == 0 && alone)
-        switch_to(space);
-    else if (strcmp(argv[1], "destroy") == 0 && alone)
-        destroy(space);
-    else if (strcmp(argv[1], "map") == 0 && argc >= 5)
-        map_by_hand(space, argc - 3, argv + 3);
-    else if (strcmp(argv[1], "unmap") == 0 && argc == 4)
-        unmap_by_hand(space, argv[3]);
+    if (strcmp(verb, "create") == 0)
+        create();
+    else if (strcmp(verb, "list") == 0)
+        list();
     else
         return false;
     return true;
+}
+
+static bool is_verb(const char *verb, int argc)
+{
+    bool alone = strcmp(verb, "switch") == 0 || strcmp(verb, "destroy") == 0;
+    return (alone && argc == 3) || (strcmp(verb, "unmap") == 0 && argc == 4) ||
+           (strcmp(verb, "map") == 0 && argc >= 5);
+}
+
+/* What acts on one space, with its own arguments from argv[3] on. */
+static void act_on_one(struct space *space, int argc, char **argv)
+{
+    if (strcmp(argv[1], "switch") == 0)
+        switch_to(space);
+    else if (strcmp(argv[1], "destroy") == 0)
+        destroy(space);
+    else if (strcmp(argv[1], "unmap") == 0)
+        unmap_by_hand(space, argv[3]);
+    else
+        map_by_hand(space, argc - 3, argv + 3);
 }
 
 MONITOR_COMMAND(space,
@@ -82,16 +97,14 @@ MONITOR_COMMAND(space,
 {
     if (!expect_arguments(argc, argv, 2, 8))
         return;
-    if (strcmp(argv[1], "create") == 0 && argc == 2) {
-        create();
+    if (argc == 2 && act_on_all(argv[1]))
         return;
-    }
-    if (strcmp(argv[1], "list") == 0 && argc == 2) {
-        list();
-        return;
-    }
-    struct space *space = argc >= 3 ? parse_space(argv[2]) : NULL;
-    if ((argc < 3) || (space && !act(space, argc, argv)))
+    if (!is_verb(argv[1], argc)) {
         answer_error("usage", "space create|list, switch|destroy ID, map ID VIRTUAL PHYSICAL or "
                               "unmap ID VIRTUAL");
+        return;
+    }
+    struct space *space = parse_space(argv[2]);
+    if (space)
+        act_on_one(space, argc, argv);
 }
