@@ -12,10 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.context import Context, Undecodable
-from harness.decode.links import CHUNK, POINTER, BadNode, Break, ListShape, follow
+from harness.decode.links import CHUNK, POINTER, BadNode, Break, ListShape, back_break, follow
 from harness.decode.state import FRAME_SIZE
 from harness.image.description import FreeLists as Description
 
+LARGEST_LOOK = 16 << 20
+"""Bytes of RAM looked at as one while following. It begins with :data:`CHUNK` and grows with the
+number of looks: lists with few nodes do not make a slow source read more than is near them."""
+LOOKS = 64
+"""Looks before it grows."""
 GATHERED = 1 << 20
 """Bytes of RAM that are looked at as one, between the first and the last node in them."""
 REPORTED = 25
@@ -35,50 +40,49 @@ class BlockNodes:
         self._dtype = context.kernel.types.dtype(self._type)
         self._ranges = context.ram.ranges
         self._limit = sum(map(len, self._ranges)) // FRAME_SIZE
-        self._chunks: dict[int, tuple[int, int, memoryview]] = {}
+        self._chunks: dict[int, tuple[int, memoryview]] = {}
+        """Start and words of RAM that holds a whole aligned chunk."""
+        self._looks = 0
 
     def follow(self, first: int, order: int) -> tuple[npt.NDArray[np.int64], list[Break]]:
         """Follow the list of one order from the ``first`` block; return its blocks' frames."""
-        description = self._description
-        following = self._type.member(description.next).offset
-        previous = description.previous
-        back = None if previous is None else self._type.member(previous).offset
-        shape = ListShape("null", following, back)
+        shape = ListShape("null", self._type.member(self._description.next).offset, None)
         chain = follow(shape, 0, first, self, self, self._limit)
         nodes = np.array(chain.nodes, dtype=np.int64)
-        breaks = [*chain.breaks, *self._contradictions(nodes, order)]
-        return nodes // FRAME_SIZE, breaks
+        return nodes // FRAME_SIZE, [*chain.breaks, *self._contradictions(nodes, order)]
 
     def reader(self, offset: int) -> Callable[[int], int]:
         """Return what reads the link ``offset`` bytes from a node's physical address."""
         chunks, look = self._chunks, self._look
 
         def read(node: int) -> int:
-            chunk = chunks.get(node // CHUNK)
-            if chunk is None or node % FRAME_SIZE or not chunk[0] <= node < chunk[1]:
-                chunk = look(node)
-            link: int = chunk[2][(node - chunk[0] + offset) // POINTER]
+            try:
+                start, words = chunks[node // CHUNK]
+            except KeyError:
+                start, words = look(node)
+            if node % FRAME_SIZE:
+                raise BadNode(f"no frame begins at physical 0x{node:x}")
+            link: int = words[(node - start + offset) // POINTER]
             return link
 
         return read
 
     def read_all(self, nodes: list[int], offset: int) -> npt.NDArray[np.int64]:
         """Return the links of nodes that have been read before."""
-        bytes_ = self._gather(np.array(nodes, dtype=np.int64))[:, offset : offset + POINTER]
-        links: npt.NDArray[np.int64] = np.ascontiguousarray(bytes_).view("<u4").reshape(-1)
-        return links.astype(np.int64)
+        return _words(self._gather(np.array(nodes, dtype=np.int64)), offset)
 
-    def _look(self, node: int) -> tuple[int, int, memoryview]:
-        """Return start, end and words of the frames around a node: there is RAM at all of them."""
-        if node % FRAME_SIZE:
-            raise BadNode(f"no frame begins at physical 0x{node:x}")
+    def _look(self, node: int) -> tuple[int, memoryview]:
+        """Return start and words of the RAM around a node, which has a whole frame there."""
+        size = min(CHUNK << (self._looks // LOOKS).bit_length(), LARGEST_LOOK)
         for ram in self._ranges:
-            start = max(ram.start, node - node % CHUNK)
-            end = min(ram.stop, node - node % CHUNK + CHUNK)
-            if start <= node and node + FRAME_SIZE <= end:
-                words = self._context.ram.array(start, "<u4", (end - start) // POINTER)
-                self._chunks[node // CHUNK] = start, end, words.data
-                return self._chunks[node // CHUNK]
+            start = max(ram.start, node - node % size)
+            end = min(ram.stop, node - node % size + size)
+            if start <= node and node - node % FRAME_SIZE + FRAME_SIZE <= end:
+                self._looks += 1
+                words = self._context.ram.array(start, "<u4", (end - start) // POINTER).data
+                whole = range(-(-start // CHUNK), end // CHUNK)
+                self._chunks |= dict.fromkeys(whole, (start, words))
+                return start, words
         raise BadNode(f"there is no RAM at physical 0x{node:x}")
 
     def _gather(self, nodes: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -107,16 +111,33 @@ class BlockNodes:
     def _contradictions(self, nodes: npt.NDArray[np.int64], order: int) -> list[Break]:
         """Return what nodes say that is not so, as far as they are on this list at all."""
         description, evaluate = self._description, self._context.evaluate
-        if not len(nodes) or (description.magic is None and description.order is None):
+        if not len(nodes):
             return []
-        rows, breaks = self._gather(nodes).view(self._dtype).reshape(-1), []
+        bytes_, breaks = self._gather(nodes), []
+        rows = bytes_.view(self._dtype).reshape(-1)
+        if description.previous is not None:
+            offset = self._type.member(description.previous).offset
+            breaks += _check_back(nodes, _words(bytes_, offset))
         if description.magic is not None:
             good = evaluate.column(description.magic, rows, self._type) != 0
-            breaks = _report(nodes, ~good, "is not marked as a free block's: its magic is wrong")
+            breaks += _report(nodes, ~good, "is not marked as a free block's: its magic is wrong")
         if description.order is not None:
             wrong = evaluate.column(description.order, rows, self._type) != order
             breaks += _report(nodes, wrong, f"does not note order {order}, that of its list")
         return breaks
+
+
+def _words(rows: npt.NDArray[np.uint8], offset: int) -> npt.NDArray[np.int64]:
+    """Return the word at ``offset`` of each row of bytes."""
+    words: npt.NDArray[np.int64] = np.ascontiguousarray(rows[:, offset : offset + POINTER])
+    return words.view("<u4").reshape(-1).astype(np.int64)
+
+
+def _check_back(nodes: npt.NDArray[np.int64], found: npt.NDArray[np.int64]) -> list[Break]:
+    """Compare each back link with the node that led there; say where the first one differs."""
+    expected = np.concatenate(([0], nodes[:-1]))
+    wrong = np.flatnonzero(found != expected)[:1].tolist()
+    return [back_break(int(expected[at]), int(nodes[at]), int(found[at])) for at in wrong]
 
 
 def _report(nodes: npt.NDArray[np.int64], wrong: npt.NDArray[np.bool_], what: str) -> list[Break]:

@@ -132,17 +132,18 @@ def _check_back(
         different = np.flatnonzero(found != np.array(expected[:-1], dtype=np.int64))
         if len(different):
             at = int(different[0])
-            return [_back(expected[at], nodes[at], int(found[at]))]
+            return [back_break(expected[at], nodes[at], int(found[at]))]
         if whole and shape.style == "circular":
             last = outside.reader(shape.previous)(head)
             if last != expected[-1]:
-                return [_back(expected[-1], head, last)]
+                return [back_break(expected[-1], head, last)]
     except (BadNode, NotReadable) as error:
         return [Break(f"a back pointer cannot be read: {error}", (head,))]
     return []
 
 
-def _back(before: int, node: int, found: int) -> Break:
+def back_break(before: int, node: int, found: int) -> Break:
+    """Return what is wrong with a back pointer that is not the address of the node before."""
     message = f"the back pointer says 0x{found:x} where it must be 0x{before:x}"
     return Break(message, (before, node))
 
