@@ -78,6 +78,7 @@ def test_values_keep_their_names(tmp_path: Path) -> None:
 _LINEAR = '[[page_tables.linear]]\nname = "d"\nvirtual = {}\nend = {}\nframes = ["image"]'
 _MONITOR = "[monitor]\nprompt = '> '\nrequest = '{}'\nanswer = '{}'"
 _BITMAP = '[[bitmaps]]\nname = "b"\nwords = "w"\nbits = "n"\n'
+_SUBBLOCKS = '[[subblock_heaps]]\nname = "s"\nblocks = "b"\nnext = "n"\nfree = "f"\nmap = "m"\n'
 
 MISTAKES = [
     ('nmae = "x"', 1, "nmae: unknown key; did you mean 'name'?"),
@@ -129,6 +130,8 @@ MISTAKES = [
         3,
         "presets[0].variables.CC: is not among [build] variables (none)",
     ),
+    (_SUBBLOCKS + "subblock = 0", 7, "subblock_heaps[0].subblock: 4096 is no multiple of 0"),
+    (_SUBBLOCKS + "subblock = 48", 7, "subblock_heaps[0].subblock: 4096 is no multiple of 48"),
     ('a = "\nb', 1, "Illegal character"),
     ("a = 1\na = 2", 2, "Cannot overwrite a value"),
 ]
