@@ -74,7 +74,9 @@ class Life:
             self.session.ok(f"kfree {block:#x}")
 
     def map(self) -> None:
-        virtual = self.choose.choice([0x400000, 0x800000, 0xBFC00000])
+        layout = self.session.layout
+        last = layout.user.stop - 4 * MIB
+        virtual = self.choose.choice([layout.some_user, layout.some_user + 4 * MIB, last])
         virtual += self.choose.randrange(1024) * PAGE
         if self.frames and virtual not in self.pages:
             frame = self.choose.choice(list(self.frames))
@@ -94,13 +96,14 @@ class Life:
 
 
 @pytest.mark.parametrize(
-    ("memory", "cpu", "append", "seed"),
+    ("kernel", "memory", "cpu", "append", "seed"),
     [
-        (4 * MIB, "qemu32", "", 1),
-        (24 * MIB, "qemu32", "tlb=full", 2),
-        (24 * MIB, "486", "", 3),
-        (1024 * MIB, "qemu32", "", 4),
+        ("higher-half", 4 * MIB, "qemu32", "", 1),
+        ("identity", 24 * MIB, "qemu32", "tlb=full", 2),
+        ("higher-half", 24 * MIB, "486", "", 3),
+        ("identity", 1024 * MIB, "qemu32", "", 4),
     ],
+    indirect=["kernel"],
 )
 def test_a_long_life_leaves_nothing_behind(
     kernel: KernelImage, pool: Pool, memory: int, cpu: str, append: str, seed: int

@@ -19,13 +19,20 @@ from harness.machine.spec import MachineSpec
 from harness.policy.user import PageKind, UserPolicy
 from harness.workload.operation import FAULT, Kind, operation, operations
 from harness.workload.tape import Tape, tape_module
+from tests.kernel.layouts import layout_of
 from tests.kernel.session import MIB, PAGE
 
 SLOTS = 4096
 CHOICES = st.integers(0, 1 << 16)
 SIZES = st.sampled_from([1, 2, 3, 7, 1023, 1024, 1025, 3000])
 OFFSETS = st.sampled_from([0, 4, 0x7FC, PAGE - 4])
-CPUS = ["qemu32", "486", "qemu32,-pse,-pge"]
+MACHINES = [
+    ("higher-half", "qemu32"),
+    ("identity", "486"),
+    ("higher-half", "486"),
+    ("identity", "qemu32,-pse,-pge"),
+]
+"""Layouts and CPUs."""
 
 
 class Life(RuleBasedStateMachine):
@@ -33,6 +40,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self, kernel: KernelImage, pool: Pool, cpu: str) -> None:
         super().__init__()
+        self.start = layout_of(kernel).user.start
         self.stack = contextlib.ExitStack()
         module = tape_module(kernel, operations=1024, slots=SLOTS)
         spec = MachineSpec(kernel, 32 * MIB, cpu=cpu, modules=(module,))
@@ -121,7 +129,7 @@ class Life(RuleBasedStateMachine):
 
     def address(self, choice: int, page: int, offset: int) -> int:
         """Return the address of a word in any region, or in the page behind it."""
-        regions = sorted(self.policy.regions().items()) or [(PAGE, 0)]
+        regions = sorted(self.policy.regions().items()) or [(self.start, 0)]
         start, pages = regions[choice % len(regions)]
         return start + page % (pages + 1) * PAGE + offset
 
@@ -159,7 +167,7 @@ class Life(RuleBasedStateMachine):
             self.stack.close()
 
 
-@pytest.mark.parametrize("cpu", CPUS)
+@pytest.mark.parametrize(("kernel", "cpu"), MACHINES, indirect=["kernel"])
 def test_any_life_follows_the_policy(kernel: KernelImage, pool: Pool, cpu: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Life(kernel, pool, cpu),

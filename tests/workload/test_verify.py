@@ -122,7 +122,7 @@ def zone(frame: int) -> int:
 
 def link_front(surgeon: Surgeon, head: int, node: int) -> None:
     """Put a node (virtual) into the circular list whose head lies at a physical address."""
-    direct_map = 0xC0000000
+    direct_map = surgeon.base
     following = surgeon.word(head)
     surgeon.write(node - direct_map, following)
     surgeon.write(node - direct_map + 4, head + direct_map)
@@ -132,18 +132,18 @@ def link_front(surgeon: Surgeon, head: int, node: int) -> None:
 
 def test_another_order_of_the_free_list_is_against_the_policy(session: Session) -> None:
     def turn_around(surgeon: Surgeon) -> None:
-        order = surgeon.longest_list(1)
+        base, order = surgeon.base, surgeon.longest_list(1)
         head = surgeon.list_head(1, order)
         first = surgeon.word(head)
-        second = surgeon.word(first - 0xC0000000)
+        second = surgeon.word(first - base)
         last = surgeon.word(head + 4)
         assert second != last
         # The first block goes to the back: everything is as sound as before.
         surgeon.write(head, second)
-        surgeon.write(second - 0xC0000000 + 4, head + 0xC0000000)
-        surgeon.write(last - 0xC0000000, first)
-        surgeon.write(first - 0xC0000000 + 4, last)
-        surgeon.write(first - 0xC0000000, head + 0xC0000000)
+        surgeon.write(second - base + 4, head + base)
+        surgeon.write(last - base, first)
+        surgeon.write(first - base + 4, last)
+        surgeon.write(first - base, head + base)
         surgeon.write(head + 4, first)
 
     large = operations(operation(FRAMES, slot, 1 if slot < PIECE else 1024) for slot in range(17))
