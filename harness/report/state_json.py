@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.decode.state import FrameTable, MemoryState, PageTables
 from harness.report.ranges import mapped_ranges
+from harness.report.space_text import spaces_json
 
 
 def state_json(state: MemoryState) -> dict[str, Any]:
@@ -19,10 +20,11 @@ def state_json(state: MemoryState) -> dict[str, Any]:
     plain = {
         field.name: _plain(getattr(state, field.name))
         for field in dataclasses.fields(state)
-        if field.name not in ("page_tables", "frame_table", "heap_bytes")
+        if field.name not in ("page_tables", "frame_table", "heap_bytes", "address_spaces")
     }
     plain["page_tables"] = _page_tables(state.page_tables)
     plain["frame_table"] = state.frame_table and _frame_table(state.frame_table)
+    plain["address_spaces"] = state.address_spaces and spaces_json(state.address_spaces)
     return plain
 
 

@@ -25,6 +25,7 @@ from harness.decode.state import (
 from harness.decode.subblock_map import live_runs
 from harness.image.description import Description
 from harness.report.ranges import mapped_ranges
+from harness.report.space_text import spaces_text
 from harness.report.units import about
 
 _MOST_RANGES = 40
@@ -46,6 +47,8 @@ def state_text(state: MemoryState, description: Description) -> str:
     paragraphs += [subblock_heap_text(heap) for heap in state.subblock_heaps]
     paragraphs += [caches_text(caches) for caches in state.caches]
     paragraphs += [large_blocks_text(blocks) for blocks in state.large_blocks]
+    if state.address_spaces is not None:
+        paragraphs.append(spaces_text(state.address_spaces))
     if state.metadata:
         paragraphs.append(metadata_text(state.metadata))
     if state.faults:

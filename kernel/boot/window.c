@@ -3,15 +3,20 @@
 
 #include "cpu/features.h"
 #include "cpu/registers.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 #include "mm/layout.h"
 #include "mm/paging/entry.h"
 
 uint32_t window_table[1024] __attribute__((aligned(PAGE_SIZE)));
 
-/* The window is empty between calls, so opening it needs no flush: no TLB holds "not present". */
+/*
+ * The window is empty between calls, so opening it needs no flush: no TLB holds "not present". A
+ * page fault that is answered while it is open must not use it too.
+ */
 static void *window_open(phys_t frame, uint32_t flags)
 {
+    ASSERT(window_table[0] == 0);
     window_table[0] = frame | flags | PTE_PRESENT | PTE_WRITABLE;
     __asm__ volatile("" ::: "memory");
     return (void *)WINDOW_BASE;
