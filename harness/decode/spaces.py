@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import NotReadable
-from harness.decode.context import Context
+from harness.decode.context import Context, Undecodable
 from harness.decode.links import Break
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.paging_modes import paging_mode
@@ -164,7 +164,7 @@ class _Decoder:
         record = RecordType(of.region, of.link, of.next, of.previous)
         try:
             records = read_records(self.context, head, record, MAX_REGIONS)
-        except NotReadable as error:
+        except (NotReadable, Undecodable) as error:
             self._add(REGIONS, (Break(str(error), (head,)),))
             return ()
         self._add(f"{REGIONS}, space {number}", records.breaks)
