@@ -15,6 +15,7 @@ from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
 from harness.check.heap_bytes import check_heap_bytes
 from harness.check.heaps import check_heaps
+from harness.check.held import check_held
 from harness.check.in_charge import check_in_charge
 from harness.check.large_blocks import check_large_blocks
 from harness.check.ledger import Ledger, build_ledger, check_ledger
@@ -59,6 +60,7 @@ def examine(model: Model, state: MemoryState) -> Examination:
     if state.moment == READY:
         violations += check_firmware_map(model, state)
         violations += check_ledger(model, ledger)
+        violations += check_held(model, state)
         violations += check_frame_table(model, state, blocks, ledger)
         violations += check_free_lists(model, state, everything)
         violations += check_pair_maps(model, state)
