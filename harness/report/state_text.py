@@ -19,6 +19,7 @@ from harness.decode.state import (
     MemoryState,
     Metadata,
     PageTables,
+    PairMap,
     SubblockHeap,
     SubblockValue,
 )
@@ -41,6 +42,7 @@ def state_text(state: MemoryState, description: Description) -> str:
     if state.frame_table is not None:
         paragraphs.append(frame_table_text(state.frame_table))
     paragraphs += [free_lists_text(lists, zones) for lists in state.free_lists]
+    paragraphs += [pair_map_text(pairs, zones) for pairs in state.pair_maps]
     paragraphs += [bitmap_text(bitmap) for bitmap in state.bitmaps]
     paragraphs += [bump_text(bump) for bump in state.bumps]
     paragraphs += [heap_text(heap) for heap in state.heaps]
@@ -112,6 +114,16 @@ def free_lists_text(lists: FreeLists, zones: list[str]) -> str:
         blocks = " ".join(f"{len(one.frames):>5}" for one in own)
         name = zones[zone] if zone < len(zones) else str(zone)
         lines.append(f"  {name:<8}{blocks}   {frames} frames, {about(frames * FRAME_SIZE)}")
+    return "\n".join(lines)
+
+
+def pair_map_text(pairs: PairMap, zones: list[str]) -> str:
+    """Return what each zone's map covers, and its pairs of which one half is free."""
+    lines = [f"pair map of {pairs.name}: pairs with one half free by order, from 0"]
+    for index, zone in enumerate(pairs.zones):
+        ones = " ".join(f"{np.count_nonzero(bits):>5}" for bits in zone.pairs)
+        name = zones[index] if index < len(zones) else str(index)
+        lines.append(f"  {name:<8}{ones}   {zone.base:#010x}, {about(zone.size)}")
     return "\n".join(lines)
 
 
