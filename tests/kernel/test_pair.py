@@ -412,6 +412,30 @@ def test_a_second_free_panics(kernel: KernelImage, pool: Pool, order: int, zone:
         )
 
 
+@pytest.mark.parametrize("zone", ["dma", "normal", "high"])
+@pytest.mark.parametrize("order", [0, 1, MAX_ORDER])
+def test_a_second_free_of_what_could_not_merge_panics(
+    kernel: KernelImage, pool: Pool, order: int, zone: str
+) -> None:
+    """Its buddy is held, or it is one of the largest: it is on the list as it was freed."""
+    with booted(kernel, pool, 1000 * MIB, append=CHOSEN) as session:
+        block, _ = sorted(pair_of_buddies(session, order, zone))
+        session.free(block, order)
+        ending = session.panic(f"free {block:#x} {order}")
+        assert ending.message == f"pair: frame {block // PAGE:#x} freed twice"
+
+
+def pair_of_buddies(session: Session, order: int, zone: str) -> tuple[int, int]:
+    """Allocate blocks until two of them are buddies."""
+    blocks: set[int] = set()
+    while True:
+        block = session.alloc(order, zone)
+        buddy = block ^ (PAGE << order)
+        if buddy in blocks:
+            return block, buddy
+        blocks.add(block)
+
+
 def inside_of_some_block(frame: int) -> Iterator[str]:
     for order in range(1, MAX_ORDER + 1):
         first = frame >> order << order

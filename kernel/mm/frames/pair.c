@@ -59,7 +59,7 @@ static void check_no_free_block(const buddy_t *buddy, phys_t address, unsigned o
     struct buddy_node node;
     phys_t block = align_down(address, order);
     pfn_t frame = PHYS_TO_PFN(address), first = PHYS_TO_PFN(block);
-    if (!managed(first) || !pair_node(buddy, block, &node) || node.order != order)
+    if (!pair_manages(first) || !pair_node(buddy, block, &node) || node.order != order)
         return;
     if (block == address)
         panic("pair: frame 0x%x freed twice", frame);
@@ -89,7 +89,7 @@ static void check_block(phys_t address, size_t pages)
         panic("pair: 0x%08x freed, which is no frame's address", address);
     if (pages == 0)
         panic("pair: frame 0x%x freed as a block of no frames", frame);
-    if (!managed(frame))
+    if (!pair_manages(frame))
         panic("pair: frame 0x%x freed, which was never managed", frame);
     check_not_free(buddy_of(address), address);
     if (order > MAX_ORDER)
@@ -97,7 +97,7 @@ static void check_block(phys_t address, size_t pages)
               (unsigned)pages);
     if (address != align_down(address, order))
         panic("pair: frame 0x%x freed with order %u, but no such block begins there", frame, order);
-    pfn_t end = managed_end(frame, 1u << order);
+    pfn_t end = pair_managed_end(frame, 1u << order);
     if (end < frame + (1u << order))
         panic("pair: frame 0x%x freed with order %u, but frame 0x%x was never managed", frame,
               order, end);
@@ -116,7 +116,7 @@ static void pair_free(phys_t address, size_t pages)
 /* No block is in two zones: the borders between them are multiples of the largest. */
 static void pair_receive(pfn_t first, pfn_t count)
 {
-    managed_add(first, count);
+    pair_manage(first, count);
     while (count > 0) {
         unsigned order = largest_order(first, count);
         buddy_t *buddy = buddy_of(PFN_TO_PHYS(first));

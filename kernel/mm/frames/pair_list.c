@@ -65,7 +65,7 @@ void pair_push(buddy_t *buddy, phys_t block, unsigned order)
 /* May a link be followed? Elsewhere there may be a device, which must not even be read. */
 static inline bool leads_to_frame(phys_t link)
 {
-    return link % PAGE_SIZE == 0 && managed(PHYS_TO_PFN(link));
+    return link % PAGE_SIZE == 0 && pair_manages(PHYS_TO_PFN(link));
 }
 
 static bool previous_agrees(const buddy_t *buddy, phys_t block, const struct buddy_node *node)

@@ -88,7 +88,7 @@ bool pair_any_within(const buddy_t *buddy, phys_t block, unsigned order)
     return false;
 }
 
-void managed_add(pfn_t first, pfn_t count)
+void pair_manage(pfn_t first, pfn_t count)
 {
     for (pfn_t frame = first; frame < first + count;) {
         if (frame % 8 == 0 && first + count - frame >= 8) {
@@ -101,15 +101,15 @@ void managed_add(pfn_t first, pfn_t count)
     }
 }
 
-bool managed(pfn_t frame)
+bool pair_manages(pfn_t frame)
 {
     return frame < pair_managed.frames && pair_managed.bits[frame / 8] >> frame % 8 & 1;
 }
 
-pfn_t managed_end(pfn_t first, pfn_t count)
+pfn_t pair_managed_end(pfn_t first, pfn_t count)
 {
     pfn_t frame = first, end = first + count;
-    while (frame < end && managed(frame)) {
+    while (frame < end && pair_manages(frame)) {
         bool whole = frame % 8 == 0 && end - frame >= 8 && pair_managed.bits[frame / 8] == 0xFF;
         frame += whole ? 8 : 1;
     }

@@ -42,9 +42,9 @@ struct pair_managed {
 
 extern struct pair_managed pair_managed;
 
-void managed_add(pfn_t first, pfn_t count);
-bool managed(pfn_t frame);
+void pair_manage(pfn_t first, pfn_t count);
+bool pair_manages(pfn_t frame);
 /* The first frame of first..first + count (exclusive) that is not managed, or its end. */
-pfn_t managed_end(pfn_t first, pfn_t count);
+pfn_t pair_managed_end(pfn_t first, pfn_t count);
 
 #endif

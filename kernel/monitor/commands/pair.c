@@ -49,7 +49,7 @@ static void answer_node(const char *physical)
     struct buddy_node node;
     if (!parse_number(physical, &address))
         return;
-    if (address % PAGE_SIZE || !managed(PHYS_TO_PFN(address)))
+    if (address % PAGE_SIZE || !pair_manages(PHYS_TO_PFN(address)))
         answer_error("range", "0x%08x is no managed frame's address", address);
     else if (!pair_node(buddy_of(address), address, &node))
         answer_error("state", "no free block begins at 0x%08x", address);
