@@ -81,10 +81,9 @@ static void check_not_free(const buddy_t *buddy, phys_t address)
 }
 
 /* Assumes nothing about the caller: each way to be wrong that shows has its own sentence. */
-static void check_block(phys_t address, size_t pages)
+static void check_frame(phys_t address, size_t pages)
 {
     pfn_t frame = PHYS_TO_PFN(address);
-    unsigned order = pages_to_order(pages);
     if (address % PAGE_SIZE)
         panic("pair: 0x%08x freed, which is no frame's address", address);
     if (pages == 0)
@@ -92,6 +91,12 @@ static void check_block(phys_t address, size_t pages)
     if (!pair_manages(frame))
         panic("pair: frame 0x%x freed, which was never managed", frame);
     check_not_free(buddy_of(address), address);
+}
+
+/* What can be wrong with the frames behind the first one, too. */
+static void check_block(phys_t address, size_t pages, unsigned order)
+{
+    pfn_t frame = PHYS_TO_PFN(address);
     if (order > MAX_ORDER)
         panic("pair: frame 0x%x freed as a block of %u frames, which is larger than any", frame,
               (unsigned)pages);
@@ -107,10 +112,13 @@ static void check_block(phys_t address, size_t pages)
 
 static void pair_free(phys_t address, size_t pages)
 {
-    check_block(address, pages);
+    unsigned order = pages_to_order(pages);
+    check_frame(address, pages);
+    if (order > 0)
+        check_block(address, pages, order);
     buddy_t *buddy = buddy_of(address);
     buddy->frees++;
-    merge_and_push(buddy, address, pages_to_order(pages));
+    merge_and_push(buddy, address, order);
 }
 
 /* No block is in two zones: the borders between them are multiples of the largest. */

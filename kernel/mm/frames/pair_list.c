@@ -68,14 +68,17 @@ static inline bool leads_to_frame(phys_t link)
     return link % PAGE_SIZE == 0 && pair_manages(PHYS_TO_PFN(link));
 }
 
-static bool previous_agrees(const buddy_t *buddy, phys_t block, const struct buddy_node *node)
+/* Inlined, whatever the compiler thinks of it: calls cost each allocation 44 instructions more. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE bool previous_agrees(const buddy_t *buddy, phys_t block, const struct buddy_node *node)
 {
     if (!node->previous)
         return buddy->free_lists[node->order] == block;
     return leads_to_frame(node->previous) && word_read(NEXT_OF(node->previous)) == block;
 }
 
-static bool next_agrees(phys_t block, const struct buddy_node *node)
+INLINE bool next_agrees(phys_t block, const struct buddy_node *node)
 {
     return !node->next ||
            (leads_to_frame(node->next) && word_read(PREVIOUS_OF(node->next)) == block);

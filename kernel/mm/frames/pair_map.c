@@ -101,11 +101,6 @@ void pair_manage(pfn_t first, pfn_t count)
     }
 }
 
-bool pair_manages(pfn_t frame)
-{
-    return frame < pair_managed.frames && pair_managed.bits[frame / 8] >> frame % 8 & 1;
-}
-
 pfn_t pair_managed_end(pfn_t first, pfn_t count)
 {
     pfn_t frame = first, end = first + count;

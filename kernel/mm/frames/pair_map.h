@@ -42,8 +42,12 @@ struct pair_managed {
 
 extern struct pair_managed pair_managed;
 
+static inline bool pair_manages(pfn_t frame)
+{
+    return frame < pair_managed.frames && pair_managed.bits[frame / 8] >> frame % 8 & 1;
+}
+
 void pair_manage(pfn_t first, pfn_t count);
-bool pair_manages(pfn_t frame);
 /* The first frame of first..first + count (exclusive) that is not managed, or its end. */
 pfn_t pair_managed_end(pfn_t first, pfn_t count);
 
