@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.bench import boots, decoding, growth, initialisation, verdicts
+from harness.bench import boots, decoding, growth, initialisation, tapes, verdicts
 from harness.bench.measurement import Measurement
 from harness.image.kernel_image import KernelImage
 
@@ -16,6 +16,9 @@ BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
     "decode_speedup_vs_gdb": decoding.measure,
     "init_instructions_per_frame": initialisation.measure,
     "init_linearity": initialisation.measure,
+    "tape_million_seconds": tapes.measure,
+    "buddy_alloc_instructions": tapes.measure,
+    "buddy_free_instructions": tapes.measure,
     "cost_growth": growth.measure,
 }
 """Name → what measures it; one that measures several figures stands under each."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.decode.state import MemoryState
-from harness.policy.policies import FramePolicy, HeapPolicy, frame_policy, heap_policy
+from harness.policy.policies import frame_policy, heap_policy
+from harness.policy.protocols import FramePolicy, HeapPolicy
 from harness.workload.operation import Kind, Operations, Results
 
 _FRAME_FLAGS = 0x0F

@@ -56,7 +56,7 @@ from harness.machine.ending import EndingKind
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
-from harness.policy.policies import FramePolicy, HeapPolicy
+from harness.policy.protocols import FramePolicy, HeapPolicy
 from harness.workload.operation import Flag, Kind, Results, in_words, operation, operations
 from harness.workload.tape import Tape, tape_module
 
@@ -205,21 +205,14 @@ def compare(
         raise AssertionError(f"operation {position}, {in_words(one)}, {said}{wrong}")
 
 
+_MIXED = (Flag.HIGH | Flag.DMA, Flag.HIGH | Flag.NORMAL, Flag.HIGH | Flag.ZERO)
+
+
 class FramesMachine(TapeMachine):
     """The frame interface, against a policy."""
 
-    sizes = st.one_of(st.integers(1, 4), st.integers(1, 64), st.sampled_from([0, 1024, 1025, 5000]))
-    wishes = st.sampled_from(
-        [
-            0,
-            Flag.DMA,
-            Flag.NORMAL,
-            Flag.HIGH,
-            Flag.HIGH | Flag.DMA,
-            Flag.ZERO,
-            Flag.HIGH | Flag.ZERO,
-        ]
-    )
+    sizes = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 32, 64, 0, 100, 1024, 1025, 5000])
+    wishes = st.sampled_from([0, Flag.DMA, Flag.NORMAL, Flag.HIGH, Flag.ZERO, *_MIXED])
 
     def __init__(self, bench: Workbench, policy: Callable[[MemoryState], FramePolicy]) -> None:
         super().__init__(bench)
