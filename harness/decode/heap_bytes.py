@@ -20,7 +20,7 @@ from harness.decode.state import (
 )
 
 MAX_PAGES = 1 << 20
-"""Of one area or block that are listed: 4 GiB. Who claims more is reported elsewhere."""
+"""Of all areas or blocks together: 4 GiB. Who claims more is reported elsewhere."""
 
 Extent = tuple[int, int, int]
 Extents = npt.NDArray[np.void]
@@ -30,9 +30,10 @@ def bytes_of_areas(heap: Heap) -> HeapBytes:
     """Return the bytes of a heap that gives each block an area of its own."""
     extents: list[Extent] = []
     pages: list[range] = []
-    for area in heap.areas:
-        if area.used and area.block is not None and 0 < area.pages <= MAX_PAGES:
-            end = area.start + area.pages * FRAME_SIZE
+    used = [area for area in heap.areas if area.used]
+    for area, count in zip(used, believed([area.pages for area in used]), strict=True):
+        if area.block is not None and area.pages == count:
+            end = area.start + count * FRAME_SIZE
             extents += _block(area.start, heap.header_size, area.block.size, end)
             pages.append(range(area.start, end, FRAME_SIZE))
     return HeapBytes(heap.name, _pages(pages), _sorted(extents))
@@ -42,9 +43,11 @@ def bytes_of_large_blocks(blocks: LargeBlocks) -> HeapBytes:
     """Return the bytes of blocks that have whole pages to themselves."""
     extents: list[Extent] = []
     pages: list[range] = []
-    for block in blocks.blocks:
-        if 0 < block.pages <= MAX_PAGES:
-            end = block.header + block.pages * FRAME_SIZE
+    for block, count in zip(
+        blocks.blocks, believed([block.pages for block in blocks.blocks]), strict=True
+    ):
+        if block.pages == count:
+            end = block.header + count * FRAME_SIZE
             extents += _block(block.header, blocks.header_size, block.size, end)
             pages.append(range(block.header, end, FRAME_SIZE))
     return HeapBytes(blocks.name, _pages(pages), _sorted(extents))
@@ -57,6 +60,19 @@ def bytes_of_slabs(caches: Caches) -> HeapBytes:
     parts = [_slab(cache, slab) for cache, slab in slabs]
     extents = np.concatenate(parts) if parts else np.empty(0, dtype=EXTENT)
     return HeapBytes(caches.name, np.sort(pages), np.sort(extents, order=("start", "end")))
+
+
+def believed(pages: list[int]) -> list[int]:
+    """Return how many pages of each block are looked at: all, or one where that cannot be.
+
+    Together they cannot be more than there is address space.
+    """
+    left, found = MAX_PAGES, []
+    for count in pages:
+        some = count if 0 < count <= left else 1
+        left -= min(some, left)
+        found.append(some)
+    return found
 
 
 def _block(start: int, header: int, size: int, end: int) -> Iterator[Extent]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.decode.context import Context, Undecodable
+from harness.decode.heap_bytes import believed
 from harness.decode.links import Break
 from harness.decode.records import follow_circular, read_all
 from harness.decode.state import FRAME_SIZE, DecodeFault, LargeBlock, LargeBlocks
 from harness.image.description import LargeBlocks as Description
 
-MAX_PAGES = 1 << 20
-"""Of one block: all of 4 GiB. A header that says more is not believed."""
 MAX_BLOCKS = 1 << 20
 
 
@@ -31,9 +31,12 @@ def decode_large_blocks(context: Context, description: Description) -> LargeBloc
     keys = records.addresses
     if description.key is not None:
         keys = [key % (1 << 32) for key in records.column(context, description.key, 0)]
+    shown = believed(pages)
     blocks = tuple(
-        LargeBlock(header, _frames(context, header, count), size, count, key == header)
-        for header, size, count, key in zip(records.addresses, sizes, pages, keys, strict=True)
+        LargeBlock(header, _frames(context, header, some), size, count, key == header)
+        for header, size, count, some, key in zip(
+            records.addresses, sizes, pages, shown, keys, strict=True
+        )
     )
     return LargeBlocks(
         name=description.name,
@@ -49,11 +52,9 @@ def decode_large_blocks(context: Context, description: Description) -> LargeBloc
     )
 
 
-def _frames(
-    context: Context, header: int, pages: int
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _frames(context: Context, header: int, pages: int) -> npt.NDArray[np.int64]:
     """Return the frames behind a block's pages, -1 where none is."""
-    believed = pages if 0 < pages <= MAX_PAGES else 1
-    virtual = header // FRAME_SIZE * FRAME_SIZE + FRAME_SIZE * np.arange(believed, dtype=np.uint64)
-    physical = context.space.translate_all(virtual.astype(np.uint64))
+    start = header // FRAME_SIZE * FRAME_SIZE
+    virtual = np.arange(start, start + pages * FRAME_SIZE, FRAME_SIZE, dtype=np.uint64)
+    physical = context.space.translate_all(virtual)
     return np.where(physical >= 0, physical // FRAME_SIZE, -1)

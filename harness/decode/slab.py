@@ -18,9 +18,7 @@ from harness.decode.state import FRAME_SIZE, Cache, Caches, DecodeFault, Slab
 from harness.image.c_type import CType
 from harness.image.description import Caches as Description
 
-MAX_CACHES = 1 << 16
-MAX_SLABS = 1 << 20
-"""One in each frame below 4 GiB."""
+MAX_CACHES = 1 << 12
 MAX_LABEL = 256
 LISTS = ("full", "partial", "empty")
 
@@ -39,12 +37,14 @@ def decode_caches(context: Context, description: Description) -> Caches:
     chain = follow_circular(context, head, link.type, *names, MAX_CACHES)
     faults = [DecodeFault(description.name, b.message, b.chain) for b in chain.breaks]
     caches = []
+    left = sum(len(one) for one in context.ram.ranges) // FRAME_SIZE
     for node in chain.nodes:
-        decoder = _CacheDecoder(context, description, cache_type, node - link.offset)
+        decoder = _CacheDecoder(context, description, cache_type, node - link.offset, left)
         cache = decoder.decode()
         faults += decoder.faults
         if cache is not None:
             caches.append(cache)
+            left = max(0, left - len(cache.slabs))
     owner = description.owner or description.name
     return Caches(description.name, tuple(caches), owner, tuple(faults))
 
@@ -75,10 +75,16 @@ class _CacheDecoder:
     """One cache and its slabs."""
 
     def __init__(
-        self, context: Context, description: Description, cache_type: CType, address: int
+        self,
+        context: Context,
+        description: Description,
+        cache_type: CType,
+        address: int,
+        most_slabs: int,
     ) -> None:
+        """Look at the record at virtual ``address``; no more slabs than frames are left."""
         self._context, self._description = context, description
-        self._type, self._address = cache_type, address
+        self._address, self._most_slabs = address, most_slabs
         self._scope = Scope(structure=Value(cache_type, address=address))
         self._name = f"cache at 0x{address:x}"
         self.faults: list[DecodeFault] = []
@@ -149,7 +155,7 @@ class _CacheDecoder:
         if head is None:
             raise Undecodable(f"{member} is not in memory", self._address)
         names = (description.next, description.previous)
-        chain = follow_circular(self._context, head, link.type, *names, MAX_SLABS)
+        chain = follow_circular(self._context, head, link.type, *names, self._most_slabs)
         for one in chain.breaks:
             self._fault(one)
         headers = [node - link.offset for node in chain.nodes]
