@@ -11,7 +11,6 @@ from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
 from tests.kernel.layouts import Layout, layout_of
 
-DIRECT_MAP = 0xC0000000
 PAGE = 4096
 
 

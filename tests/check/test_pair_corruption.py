@@ -14,7 +14,7 @@ from harness.machine.ending import EndingKind
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
-from tests.check.surgeon import DIRECT_MAP, PAGE, Surgeon
+from tests.check.surgeon import PAGE, Surgeon
 
 MEMORY = 1000 << 20
 DMA, NORMAL, HIGH = range(3)
@@ -51,12 +51,14 @@ class Patient:
     def bit(self, zone: int, order: int, pair: int) -> tuple[int, int]:
         """Return the physical address of the byte that has a pair's bit, and the bit's mask."""
         bit = self.surgeon.word(self.zone(zone, "first_bit", order)) + pair
-        return self.surgeon.word(self.zone(zone, "map")) - DIRECT_MAP + bit // 8, 1 << bit % 8
+        return self.surgeon.word(
+            self.zone(zone, "map")
+        ) - self.surgeon.base + bit // 8, 1 << bit % 8
 
     def managed(self, frame: int) -> tuple[int, int]:
         """Return the same for the bit that notes a frame as managed."""
         bits = self.surgeon.word(self.surgeon.variable("pair_managed"))
-        return bits - DIRECT_MAP + frame // 8, 1 << frame % 8
+        return bits - self.surgeon.base + frame // 8, 1 << frame % 8
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,12 @@ from harness.machine.ending import EndingKind
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
-from tests.check.surgeon import DIRECT_MAP, PAGE, Surgeon
+from tests.check.surgeon import PAGE, Surgeon
+from tests.kernel.layouts import Layout, both_layouts, layout_of
+
+pytestmark = both_layouts
 
 MIB = 1 << 20
-START = 0x1000
-BY_HAND = 0x800000
 WRITABLE, USER, UNCACHED, GLOBAL, PRESENT = 2, 4, 0x10, 0x100, 1
 
 
@@ -26,7 +27,7 @@ WRITABLE, USER, UNCACHED, GLOBAL, PRESENT = 2, 4, 0x10, 0x100, 1
 class Patient:
     """A paused guest with three spaces, of which the second is current.
 
-    Each of the first two has a region of three pages at START: the first page has a frame of its
+    Each of the first two has a region of three pages where user space starts: the first page has a frame of its
     own, the second shows the page of zeros, the third is absent. The first has a page mapped by
     hand and another region behind.
     """
@@ -35,6 +36,11 @@ class Patient:
     surgeon: Surgeon
     held: int
     """Physical address of the frame that is mapped by hand."""
+
+    @property
+    def layout(self) -> Layout:
+        """Where the kernel has what."""
+        return self.surgeon.layout
 
     def violations(self) -> tuple[Violation, ...]:
         """Decode and check the guest as it is now."""
@@ -45,7 +51,7 @@ class Patient:
         surgeon = self.surgeon
         node = surgeon.variable("spaces")
         for _ in range(number + 1):
-            node = surgeon.word(node) - DIRECT_MAP
+            node = surgeon.word(node) - surgeon.base
         return node - surgeon.member("struct space", "list")
 
     def root(self, number: int) -> int:
@@ -59,14 +65,14 @@ class Patient:
     def entry(self, number: int, page: int) -> int:
         """Return the physical address of the entry of a page of a space's first region."""
         return Surgeon(self.surgeon.kernel, self.surgeon.ram, self.root(number)).entry(
-            START + page * PAGE
+            self.layout.user.start + page * PAGE
         )
 
     def region(self, number: int, member: str, index: int = 0) -> int:
         """Return the physical address of a member of a space's region."""
         node = self.member(number, "regions")
         for _ in range(index + 1):
-            node = self.surgeon.word(node) - DIRECT_MAP
+            node = self.surgeon.word(node) - self.surgeon.base
         return node + self.surgeon.member("struct user_region", member)
 
     def free_frame(self) -> int:
@@ -75,15 +81,20 @@ class Patient:
 
 
 COMMANDS = """user alloc 3
-touch 0x1000 write 1
-touch 0x2000 read
+touch {first:#x} write 1
+touch {second:#x} read
 user alloc 2
 space create
 space create
 space switch 1
 user alloc 3
-touch 0x1000 write 1
-touch 0x2000 read"""
+touch {first:#x} write 1
+touch {second:#x} read"""
+
+
+def by_hand(layout: Layout) -> int:
+    """Return the page that is mapped by hand."""
+    return layout.some_user + 4 * MIB
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +102,10 @@ def patient(kernel: KernelImage, pool: Pool) -> Iterator[Patient]:
     with pool.boot(MachineSpec(kernel, 64 * MIB)) as guest:
         assert guest.run_until_ready().kind is EndingKind.READY
         held = guest.monitor.require("alloc 0").number("physical")
-        guest.monitor.require(f"map {BY_HAND:#x} {held:#x} rw")
-        for command in COMMANDS.splitlines():
+        layout = layout_of(kernel)
+        guest.monitor.require(f"map {by_hand(layout):#x} {held:#x} rw")
+        first = layout.user.start
+        for command in COMMANDS.format(first=first, second=first + PAGE).splitlines():
             guest.monitor.require(command)
         guest.pause()
         surgeon = Surgeon(kernel, guest.ram, guest.registers().cr3 & ~0xFFF)
@@ -135,10 +148,12 @@ def space_member(number: int, name: str, value: int) -> Cut:
     return lambda patient: patient.surgeon.write(patient.member(number, name), value)
 
 
-def directory(number: int, virtual: int, value: Callable[[Patient], int]) -> Cut:
-    """Write an entry of a space's directory."""
+def directory(
+    number: int, virtual: Callable[[Layout], int], value: Callable[[Patient], int]
+) -> Cut:
+    """Write the entry of a space's directory for a virtual address."""
     return lambda patient: patient.surgeon.write(
-        patient.root(number) + (virtual >> 22) * 4, value(patient)
+        patient.root(number) + (virtual(patient.layout) >> 22) * 4, value(patient)
     )
 
 
@@ -147,7 +162,7 @@ def other_s_frame(patient: Patient) -> int:
 
 
 def other_s_table(patient: Patient) -> int:
-    return patient.surgeon.word(patient.root(0))
+    return patient.surgeon.word(patient.root(0) + (patient.layout.user.start >> 22) * 4)
 
 
 def empty_table(patient: Patient) -> int:
@@ -164,19 +179,19 @@ def extra_page(patient: Patient) -> None:
 
 def point_current_elsewhere(patient: Patient) -> None:
     surgeon = patient.surgeon
-    surgeon.write(surgeon.variable("current_space"), patient.space(0) + DIRECT_MAP)
+    surgeon.write(surgeon.variable("current_space"), patient.space(0) + surgeon.base)
 
 
 def forget_current(patient: Patient) -> None:
-    patient.surgeon.write(patient.surgeon.variable("current_space"), DIRECT_MAP)
+    patient.surgeon.write(patient.surgeon.variable("current_space"), patient.surgeon.base)
 
 
 def unlink_current(patient: Patient) -> None:
     """Take the current space off the list, properly."""
     surgeon, link = patient.surgeon, patient.member(1, "list")
     following, previous = surgeon.word(link), surgeon.word(link + 4)
-    surgeon.write(previous - DIRECT_MAP, following)
-    surgeon.write(following - DIRECT_MAP + 4, previous)
+    surgeon.write(previous - surgeon.base, following)
+    surgeon.write(following - surgeon.base + 4, previous)
 
 
 def spaces_s_list(value: int, offset: int = 0) -> Cut:
@@ -189,16 +204,16 @@ def region_s_list(value: int) -> Cut:
 
 def loop_regions(patient: Patient) -> None:
     node = patient.region(0, "list")
-    patient.surgeon.write(node, node + DIRECT_MAP)
+    patient.surgeon.write(node, node + patient.surgeon.base)
 
 
-def map_part(index: int, member: str, value: int) -> Cut:
+def map_part(index: int, member: str, value: Callable[[Layout], int]) -> Cut:
     """Write a member of a part of the kernel's own map."""
 
     def cut(patient: Patient) -> None:
         surgeon = patient.surgeon
         start = surgeon.variable("vmm_regions") + index * surgeon.size("struct vmm_region")
-        surgeon.write(start + surgeon.member("struct vmm_region", member), value)
+        surgeon.write(start + surgeon.member("struct vmm_region", member), value(patient.layout))
 
     return cut
 
@@ -214,7 +229,8 @@ def mark(name: str) -> Cut:
     )
 
 
-USER_PART, DIRECT_PART = 0, 1
+DIRECT_PART = 1
+"""Place of the direct map in the kernel's own map."""
 
 CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("the page of zeros writable", flip(1, 1, WRITABLE), "spaces.zero-writable"),
@@ -233,18 +249,18 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("a held frame behind a page", show(1, 0, lambda one: one.held), "frames.two-owners"),
     ("no RAM behind a page", show(1, 0, lambda one: 0x20000000), "spaces.no-ram"),
     ("the image behind a page", show(1, 0, lambda one: 0x100000), "frames.owned-reserved"),
-    ("a page table in two spaces", directory(1, 0, other_s_table), "spaces.shared-table"),
-    ("a page table that maps nothing", directory(1, 0x40000000, empty_table),
+    ("a page table in two spaces", directory(1, lambda layout: layout.user.start, other_s_table), "spaces.shared-table"),
+    ("a page table that maps nothing", directory(1, lambda layout: layout.some_user + 1024 * MIB, empty_table),
      "spaces.empty-table"),
-    ("a kernel page table missing", directory(0, 0xF8400000, lambda one: 0x1000),
+    ("a kernel page table missing", directory(0, lambda layout: layout.areas.start, lambda one: 0x1000),
      "spaces.kernel-part"),
-    ("a large page of the kernel's missing", directory(2, 0xC2000000, lambda one: 0),
+    ("a large page of the kernel's missing", directory(2, lambda layout: layout.base + 32 * MIB, lambda one: 0),
      "spaces.kernel-part"),
     ("a page mapped by hand to a free frame",
-     directory(2, BY_HAND, lambda one: (32 * MIB) | 0x83), "paging.maps-free"),
+     directory(2, by_hand, lambda one: (32 * MIB) | 0x83), "paging.maps-free"),
     ("the counter of frames", add(0, "frames", 1), "spaces.counter"),
     ("a region's start", add(1, "start", 1), "spaces.region"),
-    ("a region in page 0", add(1, "start", -START), "spaces.region"),
+    ("a region in front of user space", add(1, "start", -PAGE), "spaces.region"),
     ("a region that reaches into the kernel", add(0, "pages", 0xC0000, 1), "spaces.region"),
     ("a region without pages", add(0, "pages", -2, 1), "spaces.region"),
     ("a region that overlaps the next", add(0, "pages", 1), "spaces.order"),
@@ -258,9 +274,9 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("a back link of the spaces", spaces_s_list(0xDEADBEE0, 4), "decode.address-spaces"),
     ("a link of regions into nowhere", region_s_list(0x10), "decode.user-regions"),
     ("regions in a circle", loop_regions, "decode.user-regions"),
-    ("parts of the map that overlap", map_part(USER_PART, "last", 0xDFFFFFFF), "spaces.map"),
-    ("a page outside the map", map_part(DIRECT_PART, "start", 0xC0200000), "spaces.outside-map"),
-    ("a writable page in a part that is not", map_part(DIRECT_PART, "rights", 0),
+    ("parts of the map that overlap", map_part(DIRECT_PART, "last", lambda layout: layout.areas.start), "spaces.map"),
+    ("a page outside the map", map_part(DIRECT_PART, "start", lambda layout: layout.base + 2 * MIB), "spaces.outside-map"),
+    ("a writable page in a part that is not", map_part(DIRECT_PART, "rights", lambda layout: 0),
      "spaces.map-rights"),
     ("a byte of the page of zeros", dirty_zeros, "contents.read-only"),
     ("the mark of a user's frame", mark("PAGE_USER"), "frame-table.owner"),
