@@ -18,7 +18,7 @@ from harness.decode.state import (
     SubblockHeap,
     SubblockValue,
 )
-from harness.decode.subblock_map import live_runs, metadata_of
+from harness.decode.subblock_map import live_runs, metadata_of, runs_of
 
 COLOURS = 3
 """The smallest colour that neither of two neighbours has is one of so many."""
@@ -33,6 +33,7 @@ def check_subblock_heaps(state: MemoryState) -> tuple[Violation, ...]:
             _check_metadata(findings, heap, block)
             _check_colours(findings, heap, block)
             _check_free(findings, heap, block)
+            _check_longest(findings, heap, block)
         _check_empty(findings, heap)
         _check_counters(findings, heap)
     return findings.result()
@@ -116,6 +117,21 @@ def _check_free(findings: Findings, heap: SubblockHeap, block: SubblockBlock) ->
             f"but its map says {free}"
         )
         findings.add("free", message, ("V6",), block.start, physical=False)
+
+
+def _check_longest(findings: Findings, heap: SubblockHeap, block: SubblockBlock) -> None:
+    """A bound that is too low hides free sub-blocks from whoever looks for them."""
+    if block.longest is None:
+        return
+    runs = runs_of(block)
+    lengths = (runs[:, 1] - runs[:, 0])[runs[:, 2] == SubblockValue.FREE]
+    longest, room = int(lengths.max(initial=0)), len(block.map) - metadata_of(heap, block)
+    if not longest <= block.longest <= room:
+        message = (
+            f"{_named(heap, block)} says that it has no more than {block.longest} free sub-blocks "
+            f"in a row, but it has {longest}, and room for {room}"
+        )
+        findings.add("longest", message, ("V3", "V5"), block.start, physical=False)
 
 
 def _is_empty(block: SubblockBlock) -> bool:

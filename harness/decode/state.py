@@ -277,6 +277,8 @@ class SubblockBlock:
     """Bytes from the block's start to its map."""
     map: npt.NDArray[np.uint8]
     """One element a sub-block: :class:`SubblockValue`, or the colour of an allocation."""
+    longest: int | None = None
+    """The kernel's own bound of the longest run of free sub-blocks."""
 
 
 class SubblockValue(enum.IntEnum):

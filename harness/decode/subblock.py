@@ -82,6 +82,7 @@ def _block(
         raise Undecodable(f"the block has {chunks} chunks, which cannot be", address)
     offset = block.stripped.member(description.map).offset
     count = chunks * FRAME_SIZE // description.subblock
+    longest = description.longest
     values = context.space.array(address + offset, np.uint8, count)
     return SubblockBlock(
         start=address,
@@ -89,4 +90,5 @@ def _block(
         free=context.evaluate.integer(description.free, scope),
         map_offset=offset,
         map=np.array(values),
+        longest=None if longest is None else context.evaluate.integer(longest, scope),
     )

@@ -348,6 +348,8 @@ class SubblockHeap:
     """Bytes of one piece."""
     chunks: str | None = None
     """Contiguous pages of 4 KiB; without it, one."""
+    longest: str | None = None
+    """A number of pieces that no run of free ones exceeds."""
     spare: str | None = None
     """Pointer to the one block that is kept with nothing in it; without it, there may be any."""
     live: str | None = None

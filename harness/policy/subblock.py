@@ -2,7 +2,7 @@
 
 An allocation takes whole sub-blocks of 32 bytes, in the newest block that has a run of them. When
 none has, a new block comes: of the fewest chunks that hold the allocation besides the block's own
-records, which are a header of 12 bytes and one byte for each sub-block. When there are no chunks,
+records, which are a header of 16 bytes and one byte for each sub-block. When there are no chunks,
 the empty block that is kept goes back first, and is asked for again with the others.
 """
 
@@ -13,8 +13,8 @@ from harness.policy.chunks import ChunkSource, FrameChunks
 from harness.policy.protocols import FramePolicy
 from harness.policy.subblock_list import SubblockList, subblock_heap
 
-HEADER = 12
-"""Bytes: the number of chunks, the next block, the count of free sub-blocks."""
+HEADER = 16
+"""Bytes: the number of chunks, the next block, the free sub-blocks, their longest run."""
 
 
 class SubblockPolicy:

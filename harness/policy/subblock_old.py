@@ -1,7 +1,7 @@
 """What the old heap of sub-blocks must return: document 004, blocks of one chunk each.
 
-As in ``subblock.py``, but a block is one frame: the next block's address, the count of free
-sub-blocks and 128 bytes of map take the first 136 bytes, and what does not fit behind them is not
+As in ``subblock.py``, but a block is one frame: the next block's address, two counts of free
+sub-blocks and 128 bytes of map take the first 140 bytes, and what does not fit behind them is not
 given at all.
 """
 
@@ -12,8 +12,8 @@ from harness.policy.chunks import ChunkSource, FrameChunks
 from harness.policy.protocols import FramePolicy
 from harness.policy.subblock_list import SubblockList, subblock_heap
 
-HEADER = 8
-"""Bytes: the next block, the count of free sub-blocks."""
+HEADER = 12
+"""Bytes: the next block, the free sub-blocks, their longest run."""
 
 
 class SubblockOldPolicy:

@@ -103,6 +103,11 @@ def free_count(amount: int) -> Cut:
     return lambda p: p.surgeon.add(p.member(0, "free"), amount)
 
 
+def longest(sub_blocks: int) -> Cut:
+    """Write how many free sub-blocks in a row the older block may have; it has 117."""
+    return lambda p: p.surgeon.write(p.member(0, "longest"), sub_blocks)
+
+
 def test_the_untouched_guest_is_clean(patient: Patient) -> None:
     assert patient.violations() == []
 
@@ -120,6 +125,9 @@ def test_the_untouched_guest_is_clean(patient: Patient) -> None:
         (byte(127, 1), {"subblock.free", "subblock.metadata"}),
         (free_count(1), {"subblock.free"}),
         (free_count(-1000), {"subblock.free"}),
+        (longest(20), {"subblock.longest"}),
+        (longest(124), {"subblock.longest"}),
+        (longest(123), set()),
         (counter("live", 1), {"subblock.live"}),
         (counter("used", -1), {"subblock.counter"}),
         (counter("chunks", 1), {"subblock.counter"}),

@@ -118,6 +118,16 @@ def test_a_count_that_was_never_lowered() -> None:
     assert "counts 123 free sub-blocks, but its map says 0" in message
 
 
+@pytest.mark.parametrize(("longest", "wrong"), [(43, True), (44, False), (247, False), (248, True)])
+def test_a_bound_of_the_longest_free_run(longest: int, wrong: bool) -> None:
+    """The last 44 sub-blocks are free, of 247 that may be."""
+    values = heap().blocks[0].map.copy()
+    values[-46:-44] = 2
+    values[-44:] = 0
+    one = replace(heap().blocks[0], map=values, longest=longest)
+    assert ("subblock.longest" in kinds(replace(heap(), blocks=(one,)))) == wrong
+
+
 def test_a_block_that_does_not_begin_with_a_page() -> None:
     assert kinds(with_block(1, start=FIRST - 4)) == ["subblock.place"]
 

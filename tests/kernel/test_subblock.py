@@ -15,7 +15,8 @@ from tests.kernel.subblocks import NEW, SUBBLOCK, Heap
 pytestmark = both_layouts
 
 METADATA = 5 * SUBBLOCK
-"""Of one chunk: the header is 12 bytes, the map 128."""
+"""Of one chunk: the header is 16 bytes, the map 128."""
+MAP_END = 16 + 128
 ROOM = 123
 """Sub-blocks of a block of one chunk."""
 
@@ -38,7 +39,7 @@ def place(heap: Heap) -> str:
 
 def metadata(chunks: int) -> int:
     """Return the bytes in front of the first allocation of a block."""
-    return -(-(12 + 128 * chunks) // SUBBLOCK) * SUBBLOCK
+    return -(-(16 + 128 * chunks) // SUBBLOCK) * SUBBLOCK
 
 
 def test_memory_comes_from_where_it_should(heap: Heap, kernel: KernelImage) -> None:
@@ -108,13 +109,22 @@ def test_the_free_count_falls_and_rises(heap: Heap) -> None:
 
 
 def test_a_free_ends_with_its_block(heap: Heap) -> None:
-    """Chunks follow each other in memory: what begins the next one may look like the same run."""
-    last = heap.alloc(ROOM * SUBBLOCK)
-    other = heap.alloc(ROOM * SUBBLOCK)
+    """What follows the map may look like more of the same run."""
+    first, last = heap.alloc(SUBBLOCK), heap.alloc((ROOM - 1) * SUBBLOCK)
+    behind = first - METADATA + MAP_END
+    heap.session.ok(f"write {behind:#x} 0x03030303")
     heap.free(last)
-    assert heap.wrong(last) in ("it is free already", "it lies in no block of the heap")
-    assert heap.counts(place(heap))["live"] == 1
-    heap.free(other)
+    assert heap.session.ok(f"read {behind:#x}").number("value") == 0x03030303
+    assert heap.counts(place(heap))["used"] == 1
+    heap.session.assert_sound()
+
+
+def test_a_search_ends_with_its_block(heap: Heap) -> None:
+    """What follows the map may look free; a hole in front makes the search go to the end."""
+    first, second = heap.alloc(SUBBLOCK), heap.alloc(10 * SUBBLOCK)
+    heap.session.ok(f"write {first - METADATA + MAP_END:#x} 0")
+    heap.free(first)
+    assert heap.alloc((ROOM - 10) * SUBBLOCK) // PAGE != second // PAGE
     heap.session.assert_sound()
 
 

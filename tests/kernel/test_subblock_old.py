@@ -13,7 +13,7 @@ from tests.kernel.session import MIB, PAGE, Session, booted
 from tests.kernel.subblocks import OLD, SUBBLOCK, Heap
 
 METADATA = 5 * SUBBLOCK
-"""The next pointer, the count and 128 bytes of map are 136 bytes."""
+"""The next pointer, two counts and 128 bytes of map are 140 bytes."""
 MOST = PAGE - METADATA
 
 
@@ -126,6 +126,17 @@ def test_an_address_that_is_no_allocation_panics(heap: Heap, offset: int, words:
     ending = heap.session.panic(f"heap free {start + offset:#x}")
     assert ending.kind is EndingKind.PANIC
     assert ending.message == f"subblock-old: {start + offset:#010x} freed: {words}"
+
+
+def test_a_free_ends_with_its_block(heap: Heap) -> None:
+    """What follows the map may look like more of the same run."""
+    first, last = heap.alloc(SUBBLOCK), heap.alloc(MOST - SUBBLOCK)
+    behind = first - METADATA + 12 + 128
+    heap.session.ok(f"write {behind:#x} 0x03030303")
+    heap.free(last)
+    assert heap.session.ok(f"read {behind:#x}").number("value") == 0x03030303
+    assert heap.counts()["used"] == 1
+    heap.session.assert_sound()
 
 
 def test_a_double_free_panics(heap: Heap) -> None:

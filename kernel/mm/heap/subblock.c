@@ -23,7 +23,7 @@ static uint32_t chunks_for(uint32_t wanted)
 static struct subblock_map map_of(struct subblock_block *block)
 {
     return (struct subblock_map){block->map, block->chunks * SUBBLOCKS_A_CHUNK,
-                                 metadata_for(block->chunks)};
+                                 metadata_for(block->chunks), &block->longest};
 }
 
 static bool is_empty(struct subblock_block *block)
@@ -87,7 +87,7 @@ static struct subblock_block *add_block(struct subblock_arena *arena, uint32_t w
 
 static void *alloc_in(struct subblock_arena *arena, struct subblock_block *block, uint32_t wanted)
 {
-    if (block->free < wanted)
+    if (block->longest < wanted)
         return NULL;
     struct subblock_map map = map_of(block);
     uint32_t first = subblock_map_alloc(&map, wanted);

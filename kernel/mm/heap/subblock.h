@@ -9,13 +9,14 @@
  * Blocks of any number of contiguous chunks, so that an allocation can be as large as the memory
  * that the source of chunks has in one piece. The newest block is the first on the list.
  *
- *     chunks  next  free  map[chunks * 128]  (up to a sub-block)  allocations and free sub-blocks
+ *     chunks  next  free  longest  map[chunks * 128]  padding  allocations and free sub-blocks
  */
 struct subblock_block {
     uint32_t chunks;
     struct subblock_block *next;
-    uint32_t free; /* sub-blocks */
-    uint8_t map[]; /* enum subblock_value, one a sub-block of all chunks */
+    uint32_t free;    /* sub-blocks */
+    uint32_t longest; /* no run of them is longer */
+    uint8_t map[];    /* enum subblock_value, one a sub-block of all chunks */
 };
 
 /* Where the chunks of a heap come from. */

@@ -23,6 +23,7 @@ struct subblock_map {
     uint8_t *values;
     uint32_t count;
     uint32_t metadata; /* sub-blocks at the start that hold the block's own records; at least 1 */
+    uint32_t *longest; /* no run of free sub-blocks is longer; it may be that none is as long */
 };
 
 /* Sub-blocks that so many bytes take, exactly: no size wraps. */
@@ -33,7 +34,10 @@ static inline uint32_t subblocks_for(size_t size)
 
 /* Everything free but the metadata. */
 void subblock_map_init(const struct subblock_map *map);
-/* Take the first run of so many (at least one) free sub-blocks. Its first one, 0 without any. */
+/*
+ * Take the first run of so many (at least one) free sub-blocks. Its first one, 0 without any: a
+ * search in vain tells how long the longest run is, so that the next one is spared.
+ */
 uint32_t subblock_map_alloc(const struct subblock_map *map, uint32_t wanted);
 /* Free the allocation that begins at a sub-block; how many sub-blocks it had. */
 uint32_t subblock_map_free(const struct subblock_map *map, uint32_t first);

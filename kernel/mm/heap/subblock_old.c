@@ -8,7 +8,8 @@ struct subblock_old subblock_old;
 
 static struct subblock_map map_of(struct subblock_old_block *block)
 {
-    return (struct subblock_map){block->map, SUBBLOCKS_A_CHUNK, SUBBLOCK_OLD_METADATA};
+    return (struct subblock_map){block->map, SUBBLOCKS_A_CHUNK, SUBBLOCK_OLD_METADATA,
+                                 &block->longest};
 }
 
 /* A new block at the front of the list, or NULL. */
@@ -38,7 +39,7 @@ static void drop_block(struct subblock_old_block **link)
 
 static void *alloc_in(struct subblock_old_block *block, uint32_t wanted)
 {
-    if (block->free < wanted)
+    if (block->longest < wanted)
         return NULL;
     struct subblock_map map = map_of(block);
     uint32_t first = subblock_map_alloc(&map, wanted);

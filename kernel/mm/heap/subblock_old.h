@@ -9,6 +9,7 @@
 struct subblock_old_block {
     struct subblock_old_block *next;
     uint32_t free;                  /* sub-blocks */
+    uint32_t longest;               /* no run of them is longer */
     uint8_t map[SUBBLOCKS_A_CHUNK]; /* enum subblock_value */
 };
 
