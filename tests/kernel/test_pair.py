@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +15,7 @@ from harness.machine.pool import Pool
 from harness.maps.notation import parse_compact
 from harness.workload.operation import Kind, operation, operations
 from harness.workload.tape import Tape, tape_module
-from tests.kernel.session import MAX_ORDER, MIB, PAGE, Session, booted
+from tests.kernel.session import MAX_ORDER, MIB, PAGE, Session, Zone, booted
 
 DMA_END = 16 * MIB
 DIRECT_MAP_END = 896 * MIB
@@ -35,24 +34,8 @@ def medium(kernel: KernelImage, pool: Pool) -> Iterator[Session]:
         yield session
 
 
-@dataclass(frozen=True)
-class Lists:
-    """A zone's counters as the monitor tells them."""
-
-    managed: int
-    free: int
-    blocks: tuple[int, ...]
-    """Free blocks from order 0 up."""
-
-
-def lists(session: Session, zone: str) -> Lists:
-    answer = session.ok(f"pair lists {zone}")
-    blocks = tuple(int(count) for count in answer.values["blocks"].split("/"))
-    return Lists(answer.number("managed"), answer.number("free"), blocks)
-
-
-def all_lists(session: Session) -> list[Lists]:
-    return [lists(session, zone) for zone in ZONES]
+def all_zones(session: Session) -> list[Zone]:
+    return [session.zone(name) for name in ZONES]
 
 
 def free_frames(session: Session) -> int:
@@ -61,22 +44,22 @@ def free_frames(session: Session) -> int:
 
 @pytest.mark.parametrize("order", range(MAX_ORDER + 1))
 def test_a_block_is_aligned_to_its_size_and_comes_back(medium: Session, order: int) -> None:
-    before = all_lists(medium)
+    before = all_zones(medium)
     block = medium.alloc(order)
     assert block % (PAGE << order) == 0
     assert block + (PAGE << order) <= MEDIUM
     assert sum(zone.free for zone in before) - free_frames(medium) == 1 << order
     medium.assert_sound()
     medium.free(block, order)
-    assert all_lists(medium) == before
+    assert all_zones(medium) == before
     medium.assert_sound()
 
 
 @pytest.mark.parametrize("order", [11, 12, 31, 32, 0xFFFFFFFF])
 def test_an_order_beyond_the_largest_is_refused(medium: Session, order: int) -> None:
-    before = all_lists(medium)
+    before = all_zones(medium)
     assert medium.error(f"alloc {order}") == "memory"
-    assert all_lists(medium) == before
+    assert all_zones(medium) == before
     medium.assert_sound()
 
 
@@ -116,14 +99,14 @@ def test_the_block_that_came_last_is_given_first(medium: Session) -> None:
 def test_every_frame_can_be_had_alone_and_given_back(kernel: KernelImage, pool: Pool) -> None:
     """Freed in an order that is neither the lists' nor the addresses', all blocks merge again."""
     with booted(kernel, pool, SMALL, append=CHOSEN) as session:
-        before = all_lists(session)
+        before = all_zones(session)
         frames = session.drain(0)
         assert len(frames) == len(set(frames)) == before[0].free
         assert free_frames(session) == 0
         session.assert_sound()
         odd, even = frames[1::2], frames[::2]
         session.free_all((frame, 0) for frame in odd[::-1] + even)
-        assert all_lists(session) == before
+        assert all_zones(session) == before
         session.assert_sound()
 
 
@@ -132,13 +115,13 @@ def test_all_memory_can_be_had_in_blocks_and_given_back(
     kernel: KernelImage, pool: Pool, memory: int
 ) -> None:
     with booted(kernel, pool, memory, append=CHOSEN) as session:
-        before = all_lists(session)
+        before = all_zones(session)
         blocks = session.exhaust("high")
         assert sum(1 << order for _, order in blocks) == sum(zone.free for zone in before)
         assert free_frames(session) == 0
         session.assert_sound()
         session.free_all(sorted(blocks, key=lambda block: block[0] * 0x9E3779B1 % (1 << 32)))
-        assert all_lists(session) == before
+        assert all_zones(session) == before
         session.assert_sound()
 
 
@@ -176,10 +159,10 @@ def test_an_empty_zone_falls_back_downward_and_never_upward(medium: Session) -> 
 
 def test_freed_buddies_merge(medium: Session) -> None:
     """An address in place of a page's number finds no buddy ever."""
-    before = all_lists(medium)
+    before = all_zones(medium)
     pieces = [medium.alloc(0) for _ in range(64)]
     medium.free_all((block, 0) for block in pieces)
-    assert all_lists(medium) == before
+    assert all_zones(medium) == before
 
 
 def test_each_pair_has_its_own_bit(medium: Session) -> None:
@@ -198,10 +181,10 @@ def test_buddies_are_counted_from_an_aligned_base(kernel: KernelImage, pool: Poo
     """Whatever address memory begins at: XOR on an address needs a base that is a multiple."""
     text = "0-9f000 usable, 100000-180000 usable, 1003000-1074000 usable"
     with booted(kernel, pool, MEDIUM, map=parse_compact(text, "here")[0], append=CHOSEN) as session:
-        before = all_lists(session)
+        before = all_zones(session)
         assert session.ok("pair map normal").number("base") == DMA_END
         session.free_all((frame, 0) for frame in session.drain(0, "normal")[::-1])
-        assert all_lists(session) == before
+        assert all_zones(session) == before
         session.assert_sound()
 
 
@@ -248,11 +231,11 @@ def test_nodes_are_not_written_through_physical_addresses(
 
 def test_merged_blocks_merge_again(medium: Session) -> None:
     """A buddy that was merged away and still counts as allocated is never merged again."""
-    before = all_lists(medium)
+    before = all_zones(medium)
     for _ in range(3):
         pieces = [(medium.alloc(order), order) for order in (0, 3, 0, 1, 9, 0)]
         medium.free_all(pieces[::-1])
-        assert all_lists(medium) == before
+        assert all_zones(medium) == before
         medium.assert_sound()
 
 
@@ -264,7 +247,7 @@ def test_merging_stops_at_the_largest_order(medium: Session) -> None:
     halves = [block for block in blocks if block ^ (PAGE << MAX_ORDER) in blocks]
     assert halves
     medium.free_all((block, MAX_ORDER) for block in halves)
-    assert sum(zone.blocks[MAX_ORDER] for zone in all_lists(medium)) == len(halves)
+    assert sum(zone.blocks[MAX_ORDER] for zone in all_zones(medium)) == len(halves)
     medium.assert_sound()
 
 
@@ -272,9 +255,9 @@ def test_buddies_merge_where_a_hole_is_beside_them(kernel: KernelImage, pool: Po
     """A reserved frame in the middle stays alone; what surrounds it merges as far as it can."""
     text = "0-9f000 usable, 100000-2000000 usable, 1555000-1556000 bad"
     with booted(kernel, pool, MEDIUM, map=parse_compact(text, "here")[0], append=CHOSEN) as session:
-        before = all_lists(session)
+        before = all_zones(session)
         session.free_all(reversed(session.exhaust()))
-        assert all_lists(session) == before
+        assert all_zones(session) == before
         session.assert_sound()
         ending = session.panic("free 0x1555000 0")
         assert ending.message == "pair: frame 0x1555 freed, which was never managed"
@@ -295,9 +278,9 @@ def test_a_zone_smaller_than_a_large_block(kernel: KernelImage, pool: Pool) -> N
     with booted(kernel, pool, 17 * MIB, append=CHOSEN) as session:
         assert session.ok("pair map normal").number("max_order") == 8
         assert session.ok("pair map high").number("map_size") == 0
-        before = all_lists(session)
+        before = all_zones(session)
         session.free_all(session.exhaust()[::-1])
-        assert all_lists(session) == before
+        assert all_zones(session) == before
         session.assert_sound()
 
 
@@ -529,17 +512,30 @@ def test_a_use_after_free_panics_when_its_buddy_is_freed(medium: Session) -> Non
 # The command itself.
 
 
+def test_a_list_can_be_followed_by_hand(medium: Session) -> None:
+    blocks = []
+    found = medium.ok(f"pair list dma {MAX_ORDER}")
+    block = found.number("first")
+    while block:
+        blocks.append(block)
+        block = medium.ok(f"pair node {block:#x}").number("next")
+    assert len(set(blocks)) == found.number("blocks") == medium.zone("dma").blocks[MAX_ORDER] > 1
+
+
 def test_the_command_answers_for_its_own_design_only(kernel: KernelImage, pool: Pool) -> None:
     with booted(kernel, pool, MEDIUM, append="frames=buddy") as session:
-        assert session.error("pair lists dma") == "state"
+        assert session.error("pair map dma") == "state"
 
 
 @pytest.mark.parametrize(
     ("command", "code"),
     [
-        ("pair lists low", "usage"),
-        ("pair lists", "usage"),
+        ("pair list low 0", "usage"),
+        ("pair list dma", "usage"),
+        ("pair list dma many", "usage"),
+        ("pair list dma 11", "range"),
         ("pair bits dma", "usage"),
+        ("pair map dma 0", "usage"),
         ("pair map all", "usage"),
         ("pair node x", "usage"),
         ("pair node 0x1000001", "range"),

@@ -1,7 +1,6 @@
 /* The console's command about the pair-bitmap buddy. */
 #include "mm/frames/pair.h"
 
-#include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frames/pair_list.h"
 #include "mm/frames/pair_map.h"
@@ -19,19 +18,17 @@ static const buddy_t *find_zone(const char *name)
     return NULL;
 }
 
-static void answer_lists(const char *zone)
+static void answer_list(const char *zone, const char *number)
 {
     const buddy_t *buddy = find_zone(zone);
-    char blocks[11 * (MAX_ORDER + 1)] = "";
-    size_t used = 0;
-    if (!buddy)
+    uint32_t order;
+    if (!buddy || !parse_number(number, &order))
         return;
-    for (unsigned order = 0; order <= MAX_ORDER; order++)
-        used += ksnprintf(blocks + used, sizeof(blocks) - used, order ? "/%u" : "%u",
-                          buddy->free_blocks[order]);
-    answer_ok("zone=%s managed=%u free=%u allocations=%u frees=%u failures=%u blocks=%s", zone,
-              buddy->managed_frames, buddy->free_frames, buddy->allocations, buddy->frees,
-              buddy->failures, blocks);
+    if (order > MAX_ORDER)
+        answer_error("range", "orders are 0 to %u", MAX_ORDER);
+    else
+        answer_ok("zone=%s order=%u blocks=%u first=0x%08x", zone, order, buddy->free_blocks[order],
+                  buddy->free_lists[order]);
 }
 
 static void answer_map(const char *zone)
@@ -58,19 +55,19 @@ static void answer_node(const char *physical)
                   node.next, node.previous);
 }
 
-MONITOR_COMMAND(pair, "lists ZONE | map ZONE | node PHYSICAL",
-                "the pair-bitmap buddy: free blocks from order 0 up, its map, a free block's node")
+MONITOR_COMMAND(pair, "list ZONE ORDER | map ZONE | node PHYSICAL",
+                "the pair-bitmap buddy: a free list, a zone's map, a free block's node")
 {
-    if (!expect_arguments(argc, argv, 3, 3))
+    if (!expect_arguments(argc, argv, 3, 4))
         return;
     if (frame_allocator != &pair_allocator)
         answer_error("state", "the frame allocator is %s", frame_allocator->name);
-    else if (strcmp(argv[1], "lists") == 0)
-        answer_lists(argv[2]);
-    else if (strcmp(argv[1], "map") == 0)
+    else if (strcmp(argv[1], "list") == 0 && argc == 4)
+        answer_list(argv[2], argv[3]);
+    else if (strcmp(argv[1], "map") == 0 && argc == 3)
         answer_map(argv[2]);
-    else if (strcmp(argv[1], "node") == 0)
+    else if (strcmp(argv[1], "node") == 0 && argc == 3)
         answer_node(argv[2]);
     else
-        answer_error("usage", "pair %s: lists, map or node", argv[1]);
+        answer_error("usage", "pair list ZONE ORDER, pair map ZONE or pair node PHYSICAL");
 }

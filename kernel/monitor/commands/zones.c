@@ -1,7 +1,8 @@
-/* The console's commands about the buddy allocator's zones and frame table. */
+/* The console's commands about the buddy allocators' zones, and about the frame table. */
 #include "lib/print.h"
 #include "lib/string.h"
 #include "mm/frames/buddy.h"
+#include "mm/frames/pair.h"
 #include "mm/layout.h"
 #include "monitor/arguments.h"
 #include "monitor/command.h"
@@ -15,6 +16,23 @@ static void add_zone(struct zone *sum, const struct zone *zone)
     sum->allocations += zone->allocations;
     sum->frees += zone->frees;
     sum->failures += zone->failures;
+}
+
+/* The pair-bitmap buddy keeps the same counters. */
+static void add_buddy(struct zone *sum, const buddy_t *buddy)
+{
+    for (unsigned order = 0; order <= MAX_ORDER; order++)
+        sum->free_blocks[order] += buddy->free_blocks[order];
+    sum->free_frames += buddy->free_frames;
+    sum->managed_frames += buddy->managed_frames;
+    sum->allocations += buddy->allocations;
+    sum->frees += buddy->frees;
+    sum->failures += buddy->failures;
+}
+
+static bool counts_zones(void)
+{
+    return frame_allocator == &buddy_allocator || frame_allocator == &pair_allocator;
 }
 
 static void answer_zone(const char *name, const struct zone *zone)
@@ -46,7 +64,7 @@ MONITOR_COMMAND(zone, "dma|normal|high|all", "a zone's counters; free blocks fro
 {
     if (!expect_arguments(argc, argv, 2, 2))
         return;
-    if (frame_allocator != &buddy_allocator) {
+    if (!counts_zones()) {
         answer_sum(argv[1]);
         return;
     }
@@ -56,7 +74,10 @@ MONITOR_COMMAND(zone, "dma|normal|high|all", "a zone's counters; free blocks fro
     for (unsigned id = 0; id < ZONE_COUNT; id++) {
         if (!all && strcmp(argv[1], zone_names[id]) != 0)
             continue;
-        add_zone(&sum, &zones[id]);
+        if (frame_allocator == &pair_allocator)
+            add_buddy(&sum, &buddies[id]);
+        else
+            add_zone(&sum, &zones[id]);
         found = true;
     }
     if (found)
