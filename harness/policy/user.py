@@ -116,6 +116,37 @@ class UserPolicy:
         space.regions[candidate] = pages
         return candidate
 
+    def alloc_at(self, start: int, pages: int) -> bool:
+        """Make a region of the current space at ``start``; return False when it does not fit."""
+        space, end = self._space(None), start + pages * FRAME_SIZE
+        aligned = start % FRAME_SIZE == 0 and pages > 0
+        apart = all(
+            end <= other or start >= other + count * FRAME_SIZE
+            for other, count in space.regions.items()
+        )
+        mapped = any(start <= page < end for page in space.by_hand)
+        fits = aligned and self.start <= start and end <= self.end and apart and not mapped
+        if fits:
+            space.regions[start] = pages
+        return fits
+
+    def map_by_hand(self, page: int) -> bool:
+        """Map a page of the current space to somebody's frame; return False where it cannot be."""
+        space = self._space(None)
+        fits = self.start <= page < self.end and not self._in_region(page)
+        if not fits or page in space.by_hand:
+            return False
+        space.by_hand.add(page)
+        return True
+
+    def unmap_by_hand(self, page: int) -> None:
+        """Undo :meth:`map_by_hand`."""
+        self._space(None).by_hand.remove(page)
+
+    def by_hand(self) -> set[int]:
+        """Return the addresses of the current space's pages that were mapped by hand."""
+        return set(self._space(None).by_hand)
+
     def free(self, start: int) -> None:
         """Forget a region of the current space, with its pages and what they hold."""
         space = self._space(None)

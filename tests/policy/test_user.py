@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from harness.check.inspect import inspect_guest
-from harness.decode.state import MemoryState
+from harness.decode.state import MemoryState, Space
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
@@ -47,6 +47,7 @@ class Life(RuleBasedStateMachine):
         self.guest = self.stack.enter_context(pool.boot(spec))
         self.guest.run_until_ready()
         self.tape = Tape(self.guest)
+        self.held = self.guest.monitor.require("alloc 0").number("physical")
         self.policy = UserPolicy.of(self.state())
         self.waiting: list[tuple[tuple[int, ...], int]] = []
         """Operations, and what each must return."""
@@ -82,7 +83,10 @@ class Life(RuleBasedStateMachine):
     def switch(self, choice: int) -> None:
         """Go to any address space."""
         numbers = sorted(self.policy.numbers)
-        number = numbers[choice % len(numbers)]
+        self.go_to(numbers[choice % len(numbers)])
+
+    def go_to(self, number: int) -> None:
+        """Make an address space the current one."""
         self.policy.switch(number)
         slot = self.slots[number, 0] if number else SLOTS - 1
         self.waiting.append((operation(Kind.SPACE_SWITCH, slot), number))
@@ -116,6 +120,8 @@ class Life(RuleBasedStateMachine):
     def read(self, choice: int, page: int, offset: int) -> None:
         """Read a word of a region, or behind it."""
         address = self.address(choice, page, offset)
+        if address // PAGE * PAGE in self.policy.by_hand():
+            return
         found = self.policy.read(address)
         expected = FAULT if found is None else found
         self.waiting.append((operation(Kind.TOUCH_READ, 0, address), expected))
@@ -124,6 +130,8 @@ class Life(RuleBasedStateMachine):
     def write(self, choice: int, page: int, offset: int, value: int) -> None:
         """Write a word of a region, or behind it."""
         address = self.address(choice, page, offset)
+        if address // PAGE * PAGE in self.policy.by_hand():
+            return
         expected = value if self.policy.write(address, value) else FAULT
         self.waiting.append((operation(Kind.TOUCH_WRITE, 0, address, cache=value), expected))
 
@@ -133,12 +141,47 @@ class Life(RuleBasedStateMachine):
         start, pages = regions[choice % len(regions)]
         return start + page % (pages + 1) * PAGE + offset
 
-    @rule()
-    def compare(self) -> None:
-        """Run the tape; results, regions, pages and contents must be as the policy has them."""
+    @rule(choice=CHOICES, pages=SIZES)
+    def alloc_at(self, choice: int, pages: int) -> None:
+        """Ask for a region at, in front of, or behind another one; free it, as it has no slot."""
+        start = self.address(choice, choice, 0) + (choice % 3 - 1) * PAGE
+        expected = self.policy.alloc_at(start, pages)
+        assert self.command(f"user alloc {pages} {start:#x}") == expected
+        if expected:
+            self.policy.free(start)
+            assert self.command(f"user free {start:#x}")
+
+    @rule(choice=CHOICES)
+    def map_by_hand(self, choice: int) -> None:
+        """Map the held frame near regions, where later ones must leave it alone."""
+        page = self.address(choice, choice, 0)
+        expected = self.policy.map_by_hand(page)
+        assert self.command(f"map {page:#x} {self.held:#x}") == expected
+
+    @rule(choice=CHOICES)
+    def unmap_by_hand(self, choice: int) -> None:
+        """Undo that."""
+        pages = sorted(self.policy.by_hand())
+        if pages:
+            page = pages[choice % len(pages)]
+            self.policy.unmap_by_hand(page)
+            assert self.command(f"unmap {page:#x}")
+
+    def command(self, words: str) -> bool:
+        """Run the tape and then a command; return whether it was answered with ok."""
+        self.run_tape()
+        return self.guest.monitor.command(words).ok
+
+    def run_tape(self) -> None:
+        """Run what waits; each result must be as the policy has it."""
         done, self.waiting = self.waiting, []
         results = self.tape.run(operations(one for one, _ in done))
         assert results["value"].tolist() == [expected for _, expected in done]
+
+    @rule()
+    def compare(self) -> None:
+        """Run the tape; regions, pages and contents must then be as the policy has them."""
+        self.run_tape()
         state = self.state()
         found = UserPolicy.of(state)
         assert found.numbers == self.policy.numbers
@@ -146,6 +189,8 @@ class Life(RuleBasedStateMachine):
         for number in found.numbers:
             assert found.regions(number) == self.policy.regions(number)
             assert found.pages(number) == self.policy.pages(number)
+        assert found.by_hand() == self.policy.by_hand()
+        for number in found.numbers:
             self.compare_contents(state, number)
 
     def compare_contents(self, state: MemoryState, number: int) -> None:
@@ -154,17 +199,40 @@ class Life(RuleBasedStateMachine):
         [space] = [one for one in state.address_spaces.spaces if one.number == number]
         for mapping in space.user.mappings:
             page, physical = int(mapping["virtual"]), int(mapping["physical"])
+            if physical == self.held:
+                continue
             expected = np.zeros(PAGE // 4, dtype="<u4")
             for address, value in self.policy.words(page, number).items():
                 expected[(address - page) // 4] = value
             assert np.array_equal(self.guest.ram.array(physical, "<u4", PAGE // 4), expected)
 
     def teardown(self) -> None:
-        """What is left over when everything goes must be what there was at first."""
+        """Compare once more; then, when all has gone, nobody has a page of user space."""
         try:
             self.compare()
+            self.leave()
+            for space in self.spaces():
+                assert len(space.user.mappings) == 0
+                assert len(space.user.tables) == 1
         finally:
             self.stack.close()
+
+    def leave(self) -> None:
+        """Go to the kernel's address space, destroy all others, and empty it."""
+        self.go_to(0)
+        for _ in self.policy.numbers - {0}:
+            self.destroy(0)
+        for _ in self.policy.regions():
+            self.free(0)
+        for _ in self.policy.by_hand():
+            self.unmap_by_hand(0)
+        self.compare()
+
+    def spaces(self) -> tuple[Space, ...]:
+        """Decode the address spaces."""
+        spaces = self.state().address_spaces
+        assert spaces is not None
+        return spaces.spaces
 
 
 @pytest.mark.parametrize(("kernel", "cpu"), MACHINES, indirect=["kernel"])
@@ -172,7 +240,7 @@ def test_any_life_follows_the_policy(kernel: KernelImage, pool: Pool, cpu: str) 
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Life(kernel, pool, cpu),
         settings=settings(
-            max_examples=15,
+            max_examples=6,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),
