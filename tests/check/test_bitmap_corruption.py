@@ -15,7 +15,7 @@ from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.maps.notation import parse_compact
-from tests.check.surgeon import DIRECT_MAP, PAGE, Surgeon
+from tests.check.surgeon import PAGE, Surgeon
 
 MEMORY = 32 << 20
 MAP = parse_compact("0-9f000 usable, 100000-1ff1000 usable", "here")[0]
@@ -53,13 +53,13 @@ class Patient:
         """Flip a frame's bit in ``taken`` or ``reserved``, the counter following it."""
         self.flip_at(self.surgeon.word(self.member(bitmap, "words")), frame)
         if counted:
-            where = self.surgeon.word(self.member(bitmap, "words")) - DIRECT_MAP + frame // 8
+            where = self.surgeon.word(self.member(bitmap, "words")) - self.surgeon.base + frame // 8
             taken = self.surgeon.ram.read(where, 1)[0] >> frame % 8 & 1
             self.surgeon.add(self.member(bitmap, "free"), -1 if taken else 1)
 
     def flip_at(self, words: int, frame: int) -> None:
         """Flip a bit of words at a virtual address."""
-        where = words - DIRECT_MAP + frame // 8
+        where = words - self.surgeon.base + frame // 8
         self.surgeon.write(where, self.surgeon.ram.read(where, 1)[0] ^ 1 << frame % 8, 1)
 
     def frame(self, what: str) -> int:
@@ -71,11 +71,13 @@ class Patient:
             "free frame": lambda: FREE * PAGE,
             "image": lambda: self.guest.kernel.image_range().stop - PAGE,
             "boot information": lambda: self.guest.placements[0].start,
-            "records": lambda: surgeon.word(self.member("taken", "words")) - DIRECT_MAP,
+            "records": lambda: surgeon.word(self.member("taken", "words")) - self.surgeon.base,
             "page directory": lambda: surgeon.root,
             "held": lambda: (self.held + 3) * PAGE,
             "heap": lambda: surgeon.physical(self.block),
-            "area records": lambda: surgeon.word(surgeon.variable("area_pages")) - DIRECT_MAP,
+            "area records": lambda: (
+                surgeon.word(surgeon.variable("area_pages")) - self.surgeon.base
+            ),
         }
         return places[what]() // PAGE
 
