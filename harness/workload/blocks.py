@@ -72,11 +72,12 @@ def in_frames(blocks: Blocks) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def overlaps(blocks: Blocks, alignment: int) -> list[tuple[int, int]]:
+def overlaps(blocks: Blocks, alignment: int, limit: int) -> list[tuple[int, int]]:
     """Return pairs of indices of blocks that lived at one time and share a byte.
 
-    A block is named once, with one of those that it overlaps. ``alignment`` divides all starts;
-    two disjoint blocks then share no unit of so many bytes, so that one mark a unit is enough.
+    A block is named once, with one of those that it overlaps; ``limit`` pairs are enough.
+    ``alignment`` divides all starts; two disjoint blocks then share no unit of so many bytes, so
+    that one mark a unit is enough.
     """
     if not len(blocks):
         return []
@@ -94,6 +95,8 @@ def overlaps(blocks: Blocks, alignment: int) -> list[tuple[int, int]]:
             taken[start:end] = b"\1" * (end - start)
         else:
             found.append((index, _other(blocks, index)))
+            if len(found) == limit:
+                break
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.check.findings import Findings
+from harness.check.findings import LIMIT, Findings
 from harness.check.model import Model
 from harness.check.runs import FRAME_SIZE
 from harness.workload.blocks import Blocks, in_frames, overlaps
@@ -59,7 +59,7 @@ def _check_zones(findings: Findings, model: Model, operations: Operations, block
 def _check_overlaps(
     findings: Findings, operations: Operations, blocks: Blocks, alignment: int
 ) -> None:
-    for index, other in overlaps(blocks, alignment):
+    for index, other in overlaps(blocks, alignment, LIMIT):
         older = blocks[other]
         what = f"over the block that operation {older['born']} was given at 0x{older['start']:x}"
         _report(findings, "overlap", operations, blocks[index : index + 1], what, ("V4",))
@@ -73,8 +73,10 @@ def _report(
     what: str,
     properties: tuple[str, ...],
 ) -> None:
-    physical = in_frames(blocks)
-    for block, is_physical in zip(blocks, physical.tolist(), strict=True):
-        born, start = int(block["born"]), int(block["start"])
-        words = f"operation {born}, {in_words(operations[born])}, was given 0x{start:x}, {what}"
-        findings.add(kind, words, properties, start, is_physical)
+    """Report each block; the words of those beyond the limit nobody will read."""
+    physical = in_frames(blocks).tolist()
+    for number, block in enumerate(blocks):
+        born, start, words = int(block["born"]), int(block["start"]), ""
+        if number < LIMIT:
+            words = f"operation {born}, {in_words(operations[born])}, was given 0x{start:x}, {what}"
+        findings.add(kind, words, properties, start, physical[number])

@@ -17,6 +17,8 @@ from harness.workload.tape import Tape
 
 HELD = "held"
 """The frame table's name for frames that callers of the frame interface have."""
+_PIECE = 1 << 20
+"""Bytes that are compared at once."""
 
 
 def check_slots(findings: Findings, tape: Tape, blocks: Blocks) -> None:
@@ -44,9 +46,9 @@ def check_held(
     wanted[: len(at_first)] = at_first
     sizes = tape.sizes()
     for block in blocks[in_frames(blocks)]:
-        first = int(block["start"]) // FRAME_SIZE
-        wanted[first : first + int(sizes[block["slot"]])] = True
-        if first * FRAME_SIZE + int(sizes[block["slot"]]) * FRAME_SIZE < block["end"]:
+        first, granted = int(block["start"]) // FRAME_SIZE, int(sizes[block["slot"]])
+        wanted[first : first + granted] = True
+        if (first + granted) * FRAME_SIZE < block["end"]:
             words = f"slot {block['slot']} has fewer frames than were asked for"
             findings.add("held", words, ("V11",), int(block["start"]))
     findings.add_frames("held", held & ~wanted, "held, and nobody was given [it|them]", ("V3",))
@@ -63,18 +65,26 @@ def _held(state: MemoryState) -> npt.NDArray[np.bool_] | None:
 def check_contents(findings: Findings, ram: Ram, state: MemoryState, blocks: Blocks) -> None:
     """Report blocks that were filled and do not hold their pattern, or cannot be reached."""
     space = AddressSpace(ram, state.page_tables)
-    physical = in_frames(blocks).tolist()
-    for block, is_physical in zip(blocks, physical, strict=True):
-        if not block["flags"] & Flag.FILL:
-            continue
-        start, length = int(block["start"]), int(block["end"] - block["start"])
+    filled = blocks[(blocks["flags"] & Flag.FILL) != 0]
+    physical = in_frames(filled).tolist()
+    for block, is_physical in zip(filled, physical, strict=True):
+        slot, start, end = (int(block[name]) for name in ("slot", "start", "end"))
         try:
-            data = (ram if is_physical else space).array(start, np.uint8, length)
+            wrong = _first_wrong(ram if is_physical else space, slot, start, end)
         except (AbsentMemory, NotReadable) as error:
-            findings.add("contents", f"slot {block['slot']}: {error}", ("V9",), start, is_physical)
+            findings.add("contents", f"slot {slot}: {error}", ("V9",), start, is_physical)
             continue
-        wrong = np.flatnonzero(data != pattern(int(block["slot"]), length))
+        if wrong is not None:
+            words = f"slot {slot}'s block at 0x{start:x} is overwritten from 0x{wrong:x}"
+            findings.add("contents", words, ("V9",), wrong, is_physical)
+
+
+def _first_wrong(memory: Ram | AddressSpace, slot: int, start: int, end: int) -> int | None:
+    """Return the address of the first byte in [start, end) that is not the slot's pattern's."""
+    for piece in range(start, end, _PIECE):
+        length = min(_PIECE, end - piece)
+        data = memory.array(piece, np.uint8, length)
+        wrong = np.flatnonzero(data != pattern(slot, length, piece - start))
         if len(wrong):
-            first = start + int(wrong[0])
-            words = f"slot {block['slot']}'s block at 0x{start:x} is overwritten from 0x{first:x}"
-            findings.add("contents", words, ("V9",), first, is_physical)
+            return piece + int(wrong[0])
+    return None

@@ -34,6 +34,7 @@ class TapeFormat:
     kinds: npt.NDArray[np.int64]
     """The kernel's number for each of ours, -1 for what it has not."""
     flags: npt.NDArray[np.int64]
+    """The same for sets of flags."""
 
     @classmethod
     def of(cls, kernel: KernelImage) -> TapeFormat:
@@ -55,17 +56,20 @@ class TapeFormat:
         )
 
     def encode(self, operations: Operations) -> bytes:
-        """Return operations as the kernel reads them; raise ``ValueError`` for unknown kinds."""
-        kinds = self.kinds[operations["kind"]]
-        unknown = np.flatnonzero(kinds < 0)
-        if len(unknown):
-            first = int(unknown[0])
-            raise ValueError(
-                f"operation {first}: this kernel has no kind {operations['kind'][first]}"
-            )
+        """Return operations as the kernel reads them.
+
+        Raise ``ValueError`` for kinds and flags that it does not know.
+        """
+        kinds, flags = self.kinds[operations["kind"]], self.flags[operations["flags"]]
+        for name, known in (("kind", kinds), ("flags", flags)):
+            unknown = np.flatnonzero(known < 0)
+            if len(unknown):
+                first = int(unknown[0])
+                value = operations[name][first]
+                raise ValueError(f"operation {first}: this kernel has no {name} {value}")
         encoded = np.zeros(len(operations), dtype=self.operation)
         encoded["kind"] = kinds
-        encoded["flags"] = self.flags[operations["flags"]]
+        encoded["flags"] = flags
         for name in ("cache", "slot", "size"):
             encoded[name] = operations[name]
         return encoded.tobytes()
@@ -122,8 +126,9 @@ def _kinds(kernel: KernelImage, tape: TapeDescription) -> npt.NDArray[np.int64]:
 
 
 def _flags(kernel: KernelImage, tape: TapeDescription) -> npt.NDArray[np.int64]:
-    table = np.zeros(_BYTES, dtype=np.int64)
+    unknown = np.bitwise_and(np.arange(_BYTES), ~int(sum(Flag))) != 0
+    table = np.where(unknown, -1, 0).astype(np.int64)
     for flag in Flag:
-        with_it = (np.arange(_BYTES) & int(flag)) != 0
+        with_it = ~unknown & ((np.arange(_BYTES) & int(flag)) != 0)
         table[with_it] |= _enumerator(kernel, tape.names, flag.name or "")
     return table

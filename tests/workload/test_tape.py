@@ -273,6 +273,8 @@ def test_what_a_tape_cannot_hold_is_refused(kernel: KernelImage, session: Sessio
     unknown = (255, 0, 0, 0, 0)
     with pytest.raises(ValueError, match="operation 1: this kernel has no kind 255"):
         do(session, operation(FRAMES, 0, 1), unknown)
+    with pytest.raises(ValueError, match="operation 0: this kernel has no flags 48"):
+        do(session, operation(FRAMES, 0, 1, 0x30))
     assert Tape(session.guest).live() == {}
 
 

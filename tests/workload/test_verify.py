@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from harness.check.findings import Findings
+from harness.check.inspect import inspect_guest
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
+from harness.policy.policies import FRAME_POLICIES, HEAP_POLICIES
+from harness.workload.left import check_contents
 from harness.workload.operation import Flag, Kind, Operations, operation, operations
 from harness.workload.tape import Tape, TapeError, tape_module
 from harness.workload.tape_format import TapeFormat
@@ -67,24 +71,30 @@ def test_a_right_tape_is_right(session: Session) -> None:
     assert said.results["value"].all()
 
 
-@pytest.mark.parametrize("append", ["frames=buddy", "frames=pair", "frames=pmm", "frames=bitmap"])
-@pytest.mark.parametrize("kind", [Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC])
+@pytest.mark.parametrize("heap", ["kmalloc", *sorted(set(HEAP_POLICIES) - {"kmalloc"})])
+@pytest.mark.parametrize("frames", sorted(FRAME_POLICIES))
 def test_random_tapes_of_every_design_are_right(
-    kernel: KernelImage, pool: Pool, append: str, kind: Kind
+    kernel: KernelImage, pool: Pool, frames: str, heap: str
 ) -> None:
-    module = tape_module(kernel, 1024, SLOTS)
+    """With blocks of the heap and callers' frames among each other, from the same allocator."""
+    module = tape_module(kernel, 1024, 2 * SLOTS)
+    append = f"frames={frames} heap={heap}"
+    mixed = random_tape(FRAMES, 1000), random_tape(Kind.HEAP_ALLOC, 1000, SLOTS)
+    tape = np.stack(mixed, axis=1).reshape(-1)
     with booted(kernel, pool, 32 * MIB, append=append, modules=(module,)) as session:
-        assert verify_tape(session.guest, random_tape(kind, 2000)).violations == ()
+        said = verify_tape(session.guest, tape)
+        assert said.violations == ()
+        assert said.followed == (heap in HEAP_POLICIES)
 
 
-def random_tape(kind: Kind, length: int) -> Operations:
+def random_tape(kind: Kind, length: int, first_slot: int = 0) -> Operations:
     """Return random allocations and frees, of up to 9 frames or some pages of bytes."""
     choose = np.random.Generator(np.random.PCG64(1))
     most = 10 if kind is FRAMES else 10000
     live: dict[int, int] = {}
     items = []
     for slot, size in zip(
-        choose.integers(0, SLOTS, length).tolist(),
+        choose.integers(first_slot, first_slot + SLOTS, length).tolist(),
         choose.integers(1, most, length).tolist(),
         strict=True,
     ):
@@ -167,6 +177,21 @@ def test_bytes_written_into_a_block_are_seen_when_it_is_freed(session: Session) 
     said = verdict(session, tape, scribble)
     assert [violation.kind for violation in said.violations] == ["tape.contents"]
     assert "operation 16, frames_free(size=1, slot=5" in said.violations[0].message
+
+
+def test_a_block_larger_than_what_is_compared_at_once(kernel: KernelImage, pool: Pool) -> None:
+    module = tape_module(kernel, 1, 1)
+    with booted(kernel, pool, 32 * MIB, modules=(module,)) as session:
+        tape = operations([operation(Kind.HEAP_ALLOC, 0, 3 * MIB + 5, Flag.FILL)])
+        said = verify_tape(session.guest, tape)
+        assert said.violations == ()
+        last = int(said.results["value"][0]) + 3 * MIB + 4
+        session.ok(f"fill {last:#x} 1 0")
+        session.guest.pause()
+        findings = Findings("tape")
+        state = inspect_guest(session.guest).state
+        check_contents(findings, session.guest.ram, state, said.blocks)
+        assert [violation.address for violation in findings.result()] == [last]
 
 
 def test_a_heap_s_block_that_is_no_longer_mapped(session: Session) -> None:
