@@ -14,6 +14,7 @@ from harness.policy.zones import NORMAL
 
 SMALLEST, LARGEST = 16, 512
 """Bytes of an object of the first and of the last cache."""
+_SMALLEST_BITS = (SMALLEST - 1).bit_length()
 
 
 class MallocPolicy:
@@ -28,6 +29,8 @@ class MallocPolicy:
         self._frames = frames
         sizes = [SMALLEST << n for n in range((LARGEST // SMALLEST).bit_length())]
         self._classes = [SlabPolicy(caches[f"malloc-{size}"], frames, self._base) for size in sizes]
+        self._small: dict[int, SlabPolicy] = {}
+        """The cache of each small block that was given since."""
         self._large = {block.header + self._header: block.pages for block in large.blocks}
 
     @classmethod
@@ -41,15 +44,21 @@ class MallocPolicy:
             return self._alloc_large(size)
         if size == 0:
             return 0
-        return self._classes[max(0, (size - 1).bit_length() - 4)].alloc()
+        cache = self._classes[(max(size, SMALLEST) - 1).bit_length() - _SMALLEST_BITS]
+        address = cache.alloc()
+        self._small[address] = cache
+        return address
 
     def free(self, address: int) -> None:
         """Take back what :meth:`alloc` gave."""
-        pages = self._large.pop(address, 0)
-        if pages:
+        cache = self._small.pop(address, None)
+        if cache is None and address not in self._large:
+            cache = next(one for one in self._classes if one.holds(address))
+        if cache is not None:
+            cache.free(address)
+        else:
+            pages = self._large.pop(address)
             self._frames.free(address - self._header - self._base, pages)
-            return
-        next(one for one in self._classes if one.holds(address)).free(address)
 
     def _alloc_large(self, size: int) -> int:
         pages = -(-(size + self._header) // FRAME_SIZE)
