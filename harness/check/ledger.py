@@ -172,7 +172,7 @@ def _direct_frames(state: MemoryState) -> Iterator[tuple[str, npt.NDArray[np.int
     """Yield the frames of what heaps have in the linear map, by name."""
     for caches in state.caches:
         slabs = [slab.frame for cache in caches.caches for slab in cache.slabs]
-        yield f"slabs {caches.name}", np.array(slabs, dtype=np.int64)
+        yield f"caches {caches.name}", np.array(slabs, dtype=np.int64)
     for blocks in state.large_blocks:
         for block in blocks.blocks:
             yield f"heap {blocks.name}", block.frames
@@ -193,7 +193,7 @@ def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
             name = f"heap {subblocks.name}"
             names[subblocks.owner] = (*names.get(subblocks.owner, ()), name)
     for caches in state.caches:
-        names[caches.owner] = (*names.get(caches.owner, ()), f"slabs {caches.name}")
+        names[caches.owner] = (*names.get(caches.owner, ()), f"caches {caches.name}")
     for blocks in state.large_blocks:
         names[blocks.owner] = (*names.get(blocks.owner, ()), f"heap {blocks.name}")
     for record in state.metadata:

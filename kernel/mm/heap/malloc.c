@@ -41,12 +41,10 @@ static struct slab_cache *cache_for(size_t size)
     return class < MALLOC_CLASSES ? malloc_caches[class] : NULL;
 }
 
-/* The cache that a block is an object of, NULL for one that is in none of malloc's. */
+/* The cache whose slab a block lies in, NULL for one that is in none of malloc's. */
 static struct slab_cache *cache_of(const void *block)
 {
-    void *object;
-    bool live;
-    const struct slab_cache *owner = slab_owner(block, &object, &live);
+    const struct slab_cache *owner = slab_header_cache(block);
     for (unsigned class = 0; class < MALLOC_CLASSES; class++) {
         if (owner && malloc_caches[class] == owner)
             return malloc_caches[class];

@@ -224,3 +224,9 @@ struct slab_cache *slab_owner(const void *address, void **object, bool *live)
     *live = slab_is_live(slab, index);
     return (uintptr_t)address - (uintptr_t)*object < cache->size ? cache : NULL;
 }
+
+const struct slab_cache *slab_header_cache(const void *address)
+{
+    const struct slab *slab = slab_page_find(address);
+    return slab ? slab->cache : NULL;
+}

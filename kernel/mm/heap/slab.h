@@ -115,5 +115,10 @@ uint32_t slab_reap(struct slab_cache *cache);
  * Any address may be asked for.
  */
 struct slab_cache *slab_owner(const void *address, void **object, bool *live);
+/*
+ * What the header of a slab says its cache is; NULL where there is no slab. Quick, for those who
+ * compare it with caches that they know: somebody may have written there.
+ */
+const struct slab_cache *slab_header_cache(const void *address);
 
 #endif
