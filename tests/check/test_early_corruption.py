@@ -32,11 +32,11 @@ class EarlySurgeon(Surgeon):
     def bootmem(self, member: str) -> int:
         """Return the physical address of a member of the early allocator's struct."""
         start = self.pointer("bootmem")
-        return start + self.member("struct bootmem", member)
+        return start + self.member("struct bootmem", "map", member)
 
     def flip(self, frame: int) -> None:
         """Flip a frame's bit, the counter following it."""
-        where = self.word(self.bootmem("bitmap")) - self.base + frame // 8
+        where = self.word(self.bootmem("words")) - self.base + frame // 8
         value = self.ram.read(where, 1)[0]
         taken = value >> frame % 8 & 1
         self.write(where, value ^ 1 << frame % 8, 1)
@@ -66,7 +66,7 @@ def test_a_frame_that_became_free(early: EarlySurgeon, what: str) -> None:
         "frame 0": 0,
         "image": early.kernel.image_range().stop // PAGE - 1,
         "frame table": early.frame_at("mem_map"),
-        "bitmap": (early.word(early.bootmem("bitmap")) - early.base) // PAGE,
+        "bitmap": (early.word(early.bootmem("words")) - early.base) // PAGE,
         "directory": early.root // PAGE,
     }[what]
     try:

@@ -4,30 +4,22 @@
 #include "boot/boot_tables.h"
 #include "lib/panic.h"
 #include "lib/print.h"
-#include "lib/string.h"
 #include "mm/early/boot_ranges.h"
 #include "mm/firmware_map.h"
 #include "mm/frames/frames.h"
 #include "mm/layout.h"
 
-#define WORD_BITS 32
-
 static struct bootmem instance;
 struct bootmem *bootmem;
 
-static uint32_t bitmap_words(void)
-{
-    return (instance.frames + WORD_BITS - 1) / WORD_BITS;
-}
-
 static uint32_t bitmap_pages(void)
 {
-    return PAGES_FOR(bitmap_words() * sizeof(uint32_t));
+    return PAGES_FOR(frame_bitmap_words(instance.map.frames) * sizeof(uint32_t));
 }
 
 static pfn_t bitmap_frame(void)
 {
-    return PHYS_TO_PFN(VIRT_TO_PHYS(instance.bitmap));
+    return PHYS_TO_PFN(VIRT_TO_PHYS(instance.map.words));
 }
 
 static struct bootmem *alive(void)
@@ -37,48 +29,15 @@ static struct bootmem *alive(void)
     return bootmem;
 }
 
-static bool frame_taken(pfn_t frame)
-{
-    return instance.bitmap[frame / WORD_BITS] & 1u << frame % WORD_BITS;
-}
-
-static void release_frame(pfn_t frame)
-{
-    instance.bitmap[frame / WORD_BITS] &= ~(1u << frame % WORD_BITS);
-    instance.free++;
-}
-
-static void take_frame(pfn_t frame)
-{
-    instance.bitmap[frame / WORD_BITS] |= 1u << frame % WORD_BITS;
-    instance.free--;
-}
-
-/* The bits of start's word that lie in start..end. */
-static uint32_t word_mask(pfn_t start, pfn_t end)
-{
-    uint32_t mask = ~0u << start % WORD_BITS;
-    if (end / WORD_BITS == start / WORD_BITS)
-        mask &= ~(~0u << end % WORD_BITS);
-    return mask;
-}
-
-/* All of them are taken. A word at a time: there are as many frames as there is RAM. */
-static void release_range(pfn_t start, pfn_t end)
-{
-    instance.free += end - start;
-    while (start < end) {
-        instance.bitmap[start / WORD_BITS] &= ~word_mask(start, end);
-        start = (start / WORD_BITS + 1) * WORD_BITS;
-    }
-}
-
 /* Reservations overlap each other and reach beyond RAM. */
 static void reserve_range(pfn_t start, pfn_t end)
 {
-    for (pfn_t frame = start; frame < end && frame < instance.frames; frame++) {
-        if (!frame_taken(frame))
-            take_frame(frame);
+    if (end > instance.map.frames)
+        end = instance.map.frames;
+    while ((start = frame_bitmap_next_free(&instance.map, start, end)) < end) {
+        pfn_t taken = frame_bitmap_next_taken(&instance.map, start, end);
+        frame_bitmap_take(&instance.map, start, taken - start);
+        start = taken;
     }
 }
 
@@ -87,7 +46,7 @@ static void release_usable(void)
     for (uint32_t i = 0; i < firmware_map.count; i++) {
         const struct memory_region *region = &firmware_map.regions[i];
         if (region->type == MEMORY_USABLE)
-            release_range(region->start, region->end);
+            frame_bitmap_release(&instance.map, region->start, region->end - region->start);
     }
 }
 
@@ -112,52 +71,30 @@ static pfn_t find_bitmap_place(uint32_t pages)
 
 static void bootmem_init(void)
 {
-    instance.frames = firmware_map_end();
+    instance.map.frames = firmware_map_end();
     uint32_t pages = bitmap_pages();
     pfn_t place = find_bitmap_place(pages);
     if (!place)
         refuse("no room for bootmem's bitmap: %u free KiB in a row below 8 MiB are needed",
                pages * (PAGE_SIZE / 1024));
-    instance.bitmap = PHYS_TO_VIRT(PFN_TO_PHYS(place));
-    memset(instance.bitmap, 0xFF, pages * PAGE_SIZE);
+    frame_bitmap_init(&instance.map, PHYS_TO_VIRT(PFN_TO_PHYS(place)), instance.map.frames);
     release_usable();
     boot_ranges_for_each(reserve_range);
     reserve_range(place, place + pages);
     bootmem = &instance;
-    kprintf("mm: bootmem: %u frames free\n", instance.free);
-}
-
-/* The first run of `count` free frames in start..end, or 0: frame 0 is always taken. */
-static pfn_t find_run(pfn_t start, pfn_t end, size_t count)
-{
-    pfn_t run_start = start;
-    for (pfn_t frame = start; frame < end; frame++) {
-        if (frame % WORD_BITS == 0 && instance.bitmap[frame / WORD_BITS] == ~0u) {
-            frame += WORD_BITS - 1;
-            run_start = frame + 1;
-        } else if (frame_taken(frame)) {
-            run_start = frame + 1;
-        } else if (frame + 1 - run_start == count) {
-            return run_start;
-        }
-    }
-    return 0;
+    kprintf("mm: bootmem: %u frames free\n", instance.map.free);
 }
 
 void *bootmem_alloc_contiguous(size_t count)
 {
-    pfn_t end = alive()->frames;
-    if (end > PHYS_TO_PFN(DIRECT_MAP_SIZE))
-        end = PHYS_TO_PFN(DIRECT_MAP_SIZE);
-    if (count == 0)
-        return NULL;
-    pfn_t first = find_run(PHYS_TO_PFN(DMA_LIMIT), end, count);
+    struct frame_bitmap *map = &alive()->map;
+    pfn_t end = PHYS_TO_PFN(DIRECT_MAP_SIZE);
+    pfn_t first = frame_bitmap_find(map, PHYS_TO_PFN(DMA_LIMIT), end, count);
     if (!first)
-        first = find_run(0, end, count);
+        first = frame_bitmap_find(map, 0, end, count);
     if (!first)
         return NULL;
-    for (pfn_t frame = first; frame < first + count; frame++)
-        take_frame(frame);
+    frame_bitmap_take(map, first, count);
     return PHYS_TO_VIRT(PFN_TO_PHYS(first));
 }
 
@@ -169,9 +106,9 @@ void *bootmem_alloc_page(void)
 /* Only what bootmem itself gave may come back: usable, taken, and not for a reason of its own. */
 static void check_allocated(pfn_t frame)
 {
-    if (frame >= instance.frames || !firmware_map_usable(frame))
+    if (frame >= instance.map.frames || !firmware_map_usable(frame))
         panic("bootmem: frame 0x%x freed, which is not RAM", frame);
-    if (!frame_taken(frame))
+    if (!frame_bitmap_taken(&instance.map, frame))
         panic("bootmem: frame 0x%x freed twice", frame);
     bool bitmap = frame - bitmap_frame() < bitmap_pages();
     if (bitmap || boot_range_conflict(frame, frame + 1))
@@ -187,7 +124,7 @@ void bootmem_free_contiguous(void *address, size_t count)
     pfn_t first = PHYS_TO_PFN(VIRT_TO_PHYS(address));
     for (size_t i = 0; i < count; i++) {
         check_allocated(first + i);
-        release_frame(first + i);
+        frame_bitmap_release(&instance.map, first + i, 1);
     }
 }
 
@@ -204,23 +141,14 @@ static void free_bitmap(void)
     frame_run_end(&run);
 }
 
-static void add_clear_bits(struct frame_run *run, uint32_t word, pfn_t first)
-{
-    for (unsigned bit = 0; bit < WORD_BITS; bit++) {
-        if (!(word & 1u << bit))
-            frame_run_add(run, first + bit, 1);
-    }
-}
-
-/* Bits behind the last frame are 1, so that whole words can be read: most are all 0 or all 1. */
 static void free_clear_bits(void)
 {
+    const struct frame_bitmap *map = &instance.map;
     struct frame_run run = {0};
-    for (uint32_t i = 0; i < bitmap_words(); i++) {
-        if (instance.bitmap[i] == 0)
-            frame_run_add(&run, i * WORD_BITS, WORD_BITS);
-        else
-            add_clear_bits(&run, instance.bitmap[i], i * WORD_BITS);
+    for (pfn_t first, end = 0;
+         (first = frame_bitmap_next_free(map, end, map->frames)) < map->frames;) {
+        end = frame_bitmap_next_taken(map, first, map->frames);
+        frame_run_add(&run, first, end - first);
     }
     frame_run_end(&run);
 }

@@ -2,12 +2,11 @@
 #define MM_EARLY_BOOTMEM_H
 
 #include "mm/early/early.h"
+#include "mm/frames/frame_bitmap.h"
 
-/* One bit a frame from frame 0 to the end of usable memory; 1 = taken. */
+/* From frame 0 to the end of usable memory. */
 struct bootmem {
-    uint32_t *bitmap; /* in the direct map */
-    pfn_t frames;     /* bits that mean something; the rest of the last word is 1 */
-    uint32_t free;    /* zero bits */
+    struct frame_bitmap map; /* in the direct map */
 };
 
 /* NULL before bootmem_init and after bootmem_free_all; a call then is caught (panic). */

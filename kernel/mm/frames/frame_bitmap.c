@@ -17,6 +17,11 @@ void frame_bitmap_init(struct frame_bitmap *bitmap, uint32_t *words, pfn_t frame
     memset(words, 0xFF, frame_bitmap_words(frames) * sizeof(*words));
 }
 
+bool frame_bitmap_taken(const struct frame_bitmap *bitmap, pfn_t frame)
+{
+    return bitmap->words[frame / WORD_BITS] & 1u << frame % WORD_BITS;
+}
+
 /* The first frame of start..end whose bit is not that of `same`, a word of equal bits. */
 static inline pfn_t next_other(const uint32_t *words, uint32_t same, pfn_t start, pfn_t end)
 {

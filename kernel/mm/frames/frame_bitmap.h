@@ -15,6 +15,9 @@ size_t frame_bitmap_words(pfn_t frames);
 /* All frames are taken. */
 void frame_bitmap_init(struct frame_bitmap *bitmap, uint32_t *words, pfn_t frames);
 
+/* The frame lies below the last one. */
+bool frame_bitmap_taken(const struct frame_bitmap *bitmap, pfn_t frame);
+
 /* The first taken or free frame of start..end (exclusive, at most `frames`); `end` for none. */
 pfn_t frame_bitmap_next_taken(const struct frame_bitmap *bitmap, pfn_t start, pfn_t end);
 pfn_t frame_bitmap_next_free(const struct frame_bitmap *bitmap, pfn_t start, pfn_t end);
