@@ -51,9 +51,8 @@ class Patient:
     def bit(self, zone: int, order: int, pair: int) -> tuple[int, int]:
         """Return the physical address of the byte that has a pair's bit, and the bit's mask."""
         bit = self.surgeon.word(self.zone(zone, "first_bit", order)) + pair
-        return self.surgeon.word(
-            self.zone(zone, "map")
-        ) - self.surgeon.base + bit // 8, 1 << bit % 8
+        bits = self.surgeon.word(self.zone(zone, "map"))
+        return bits - self.surgeon.base + bit // 8, 1 << bit % 8
 
     def managed(self, frame: int) -> tuple[int, int]:
         """Return the same for the bit that notes a frame as managed."""

@@ -27,9 +27,9 @@ WRITABLE, USER, UNCACHED, GLOBAL, PRESENT = 2, 4, 0x10, 0x100, 1
 class Patient:
     """A paused guest with three spaces, of which the second is current.
 
-    Each of the first two has a region of three pages where user space starts: the first page has a frame of its
-    own, the second shows the page of zeros, the third is absent. The first has a page mapped by
-    hand and another region behind.
+    Each of the first two has a region of three pages where user space starts: the first page has a
+    frame of its own, the second shows the page of zeros, the third is absent. The first has a page
+    mapped by hand and another region behind.
     """
 
     guest: Guest
@@ -95,6 +95,24 @@ touch {second:#x} read"""
 def by_hand(layout: Layout) -> int:
     """Return the page that is mapped by hand."""
     return layout.some_user + 4 * MIB
+
+
+def first_user(layout: Layout) -> int:
+    return layout.user.start
+
+
+def untouched(layout: Layout) -> int:
+    """Return an address of user space that has no page table."""
+    return layout.some_user + 1024 * MIB
+
+
+def areas(layout: Layout) -> int:
+    return layout.areas.start
+
+
+def large_page(layout: Layout) -> int:
+    """Return an address that the direct map shows by a page of 4 MiB."""
+    return layout.base + 32 * MIB
 
 
 @pytest.fixture(scope="module")
@@ -249,12 +267,12 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("a held frame behind a page", show(1, 0, lambda one: one.held), "frames.two-owners"),
     ("no RAM behind a page", show(1, 0, lambda one: 0x20000000), "spaces.no-ram"),
     ("the image behind a page", show(1, 0, lambda one: 0x100000), "frames.owned-reserved"),
-    ("a page table in two spaces", directory(1, lambda layout: layout.user.start, other_s_table), "spaces.shared-table"),
-    ("a page table that maps nothing", directory(1, lambda layout: layout.some_user + 1024 * MIB, empty_table),
+    ("a page table in two spaces", directory(1, first_user, other_s_table), "spaces.shared-table"),
+    ("a page table that maps nothing", directory(1, untouched, empty_table),
      "spaces.empty-table"),
-    ("a kernel page table missing", directory(0, lambda layout: layout.areas.start, lambda one: 0x1000),
+    ("a kernel page table missing", directory(0, areas, lambda one: 0x1000),
      "spaces.kernel-part"),
-    ("a large page of the kernel's missing", directory(2, lambda layout: layout.base + 32 * MIB, lambda one: 0),
+    ("a large page of the kernel's missing", directory(2, large_page, lambda one: 0),
      "spaces.kernel-part"),
     ("a page mapped by hand to a free frame",
      directory(2, by_hand, lambda one: (32 * MIB) | 0x83), "paging.maps-free"),
@@ -274,8 +292,8 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("a back link of the spaces", spaces_s_list(0xDEADBEE0, 4), "decode.address-spaces"),
     ("a link of regions into nowhere", region_s_list(0x10), "decode.user-regions"),
     ("regions in a circle", loop_regions, "decode.user-regions"),
-    ("parts of the map that overlap", map_part(DIRECT_PART, "last", lambda layout: layout.areas.start), "spaces.map"),
-    ("a page outside the map", map_part(DIRECT_PART, "start", lambda layout: layout.base + 2 * MIB), "spaces.outside-map"),
+    ("parts of the map that overlap", map_part(DIRECT_PART, "last", areas), "spaces.map"),
+    ("a page outside the map", map_part(DIRECT_PART, "start", large_page), "spaces.outside-map"),
     ("a writable page in a part that is not", map_part(DIRECT_PART, "rights", lambda layout: 0),
      "spaces.map-rights"),
     ("a byte of the page of zeros", dirty_zeros, "contents.read-only"),
