@@ -159,6 +159,14 @@ class TestLists:
         alloc(small, "a")
         assert lists(small, "a") == ["partial"]
 
+    def test_the_slab_that_changed_its_list_last_is_the_first_one(self, small: Session) -> None:
+        capacity = create(small, "a", 512)
+        objects = [alloc(small, "a") for _ in range(3 * capacity)]
+        for address in (objects[0], objects[capacity], objects[-1], objects[1]):
+            release(small, "a", address)
+        given = [alloc(small, "a") for _ in range(4)]
+        assert given == [objects[-1], objects[capacity], objects[1], objects[0]]
+
     def test_an_object_goes_back_into_its_own_slab(self, small: Session) -> None:
         """apoptOS: free puts it into the first slab with room, whosever it is."""
         capacity = create(small, "a", 512)
