@@ -111,6 +111,7 @@ MISTAKES = [
     (_MONITOR.format("{tag} {command}", "{tag}("), 4, "monitor.answer: not a regular expression"),
     (_MONITOR.format("{tag} {command}", "{tag}"), 4, "needs a group (?P<status>"),
     (_BITMAP + 'moment = "late"', 5, "bitmaps[0].moment: no moment 'late'; there are ready"),
+    (_BITMAP + 'metadata = "m"', 5, "bitmaps[0].metadata: no [[metadata]] named 'm'"),
     (_BITMAP + "taken = true", 5, "bitmaps[0].taken: must be one of 0, 1, not True"),
     ('[moments]\nready = "f"', 2, "moments.ready: this name is taken"),
     ('[firmware_map]\narray = "a"', 1, "firmware_map: array needs count, start, end and usable"),

@@ -14,7 +14,9 @@ extern struct frame_pool bitmap_frames;
 
 extern const struct frame_allocator bitmap_allocator; /* frames=bitmap */
 
-/* Blocks of the direct map, contiguous ones in the second form; 0 on failure, and for a count of 0.
+/*
+ * Blocks of the direct map, contiguous ones in the second form; 0 on failure, and for a count of 0.
+ * Who holds them is for the caller to note (frames_mark) and to forget (held_clear).
  */
 phys_t bitmap_alloc_block(void);
 phys_t bitmap_alloc_blocks(size_t count);

@@ -23,8 +23,9 @@ extern const struct frame_allocator pmm_allocator; /* frames=pmm */
 /* Every frame is taken, and the cursor at the bottom; frames come by hand-over. */
 void pmm_init(void);
 /*
- * Pages in a row of the direct map; NULL when there are none, or when `page_count` is 0. Contents
- * are unspecified, or zero.
+ * Pages in a row of the direct map; NULL when there are none, or when `page_count` is 0. The second
+ * form zeroes them; otherwise they hold whatever they held. Who holds them is for the caller to
+ * note (frames_mark) and to forget (held_clear).
  */
 void *pmm_alloc(size_t page_count);
 void *pmm_allocz(size_t page_count);
