@@ -174,6 +174,14 @@ def test_the_kept_block_goes_where_there_is_nothing_else(session: Session) -> No
     session.assert_sound()
 
 
+def test_the_kept_block_goes_back_even_if_that_does_not_help(session: Session) -> None:
+    heap, before = Heap(session), session.assert_sound().summary.free_bytes
+    heap.free(heap.alloc(1))
+    heap.full(17 * MIB)
+    assert (heap.counts()["spare"], heap.blocks()) == (0, [])
+    assert session.assert_sound().summary.free_bytes == before
+
+
 def test_the_user_heap_stays_in_its_address_space(session: Session) -> None:
     heap = Heap(session, "subblock user")
     block = heap.alloc(100)
@@ -204,11 +212,13 @@ def test_a_large_user_block_takes_frames_where_it_is_touched(session: Session) -
 
 
 def test_the_user_heap_fails_without_frames_for_its_records(session: Session) -> None:
+    """There is room for the record of a region, since another one exists."""
     heap = Heap(session, "subblock user")
+    session.ok("user alloc 1")
     frames = session.exhaust("high")
     heap.full(1)
     heap.full(1 << 20)
-    assert session.ok("user list").number("regions") == 0
+    assert session.ok("user list").number("regions") == 1
     session.free_all(frames)
     session.assert_sound()
     heap.alloc(1)
