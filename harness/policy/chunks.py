@@ -1,4 +1,4 @@
-"""Where a heap over whole frames of the direct map gets them from."""
+"""Where heaps over whole pages get them from: frames of the direct map, or user regions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.decode.state import MemoryState
 from harness.policy.protocols import FramePolicy
+from harness.policy.user import UserPolicy
 from harness.policy.zones import NORMAL
 
 
@@ -54,3 +55,20 @@ class FrameChunks:
     def give(self, start: int, chunks: int) -> None:
         """Give back what :meth:`take` gave."""
         self._frames.free(start - self._base, chunks)
+
+
+class UserChunks:
+    """A user region of the current address space for each run of pages."""
+
+    def __init__(self, regions: UserPolicy) -> None:
+        """Take them where ``regions`` says, from which others may take as well."""
+        self._regions = regions
+
+    def take(self, chunks: int) -> tuple[int, int]:
+        """Return a virtual address, 0 on failure, and the number of chunks."""
+        start = self._regions.alloc(chunks)
+        return start, chunks if start else 0
+
+    def give(self, start: int, chunks: int) -> None:
+        """Give back what :meth:`take` gave."""
+        self._regions.free(start)

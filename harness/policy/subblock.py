@@ -9,12 +9,16 @@ the empty block that is kept goes back first, and is asked for again with the ot
 from __future__ import annotations
 
 from harness.decode.state import FRAME_SIZE, MemoryState
-from harness.policy.chunks import ChunkSource, FrameChunks
+from harness.policy.chunks import ChunkSource, FrameChunks, UserChunks
 from harness.policy.protocols import FramePolicy
 from harness.policy.subblock_list import SubblockList, subblock_heap
+from harness.policy.user import UserPolicy
 
 HEADER = 16
 """Bytes: the number of chunks, the next block, the free sub-blocks, their longest run."""
+
+MOST_CHUNKS = ((1 << 32) - 1) // FRAME_SIZE
+"""What 32 bits of address can hold; more is not even asked for."""
 
 
 class SubblockPolicy:
@@ -30,6 +34,14 @@ class SubblockPolicy:
     def of(cls, state: MemoryState, frames: FramePolicy) -> SubblockPolicy:
         """Start from the heap in charge, over the direct map."""
         return cls(SubblockList.of(subblock_heap(state, "subblock")), FrameChunks(state, frames))
+
+    @classmethod
+    def of_user(cls, blocks: SubblockList, regions: UserPolicy) -> SubblockPolicy:
+        """Start from the blocks of the heap in user space, over regions of the current space.
+
+        How many frames there are is not part of this: memory is taken to suffice.
+        """
+        return cls(blocks, UserChunks(regions))
 
     def alloc(self, size: int) -> int:
         """Return the virtual address of ``size`` bytes, or 0."""
@@ -52,6 +64,8 @@ class SubblockPolicy:
         return self.blocks.alloc(wanted)
 
     def _take(self, chunks: int) -> tuple[int, int]:
+        if chunks > MOST_CHUNKS:
+            return 0, 0
         start, given = self._source.take(chunks)
         if start or self.blocks.spare is None:
             return start, given

@@ -38,6 +38,9 @@ class Kind(enum.IntEnum):
     """One more slab for cache number ``cache``; the value is 1, or 0 without a frame."""
     SLAB_REAP = 14
     """Give its empty slabs back; the value is how many there were."""
+    USER_HEAP_ALLOC = 15
+    """``size`` bytes of the heap in user space; the value is a virtual address, 0 on failure."""
+    USER_HEAP_FREE = 16
 
 
 class Flag(enum.IntFlag):
@@ -60,11 +63,25 @@ FAULT = 0xFFFFFFFF
 """The value of a touch that faults."""
 
 ALLOCATES = frozenset(
-    {Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC, Kind.USER_ALLOC, Kind.SPACE_CREATE, Kind.SLAB_ALLOC}
+    {
+        Kind.FRAMES_ALLOC,
+        Kind.HEAP_ALLOC,
+        Kind.USER_ALLOC,
+        Kind.SPACE_CREATE,
+        Kind.SLAB_ALLOC,
+        Kind.USER_HEAP_ALLOC,
+    }
 )
 """Kinds that fill an empty slot …"""
 FREES = frozenset(
-    {Kind.FRAMES_FREE, Kind.HEAP_FREE, Kind.USER_FREE, Kind.SPACE_DESTROY, Kind.SLAB_FREE}
+    {
+        Kind.FRAMES_FREE,
+        Kind.HEAP_FREE,
+        Kind.USER_FREE,
+        Kind.SPACE_DESTROY,
+        Kind.SLAB_FREE,
+        Kind.USER_HEAP_FREE,
+    }
 )
 """… and those that empty it again, and do nothing when it is empty."""
 

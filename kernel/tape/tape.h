@@ -27,8 +27,11 @@ enum tape_kind {
     TAPE_SPACE_SWITCH, /* to the slot's space; to the kernel's when the slot is empty */
     TAPE_SLAB_ALLOC,   /* cache: the cache's number in slab_caches; size: of its objects */
     TAPE_SLAB_FREE,
-    TAPE_SLAB_GROW, /* the value is 1, or 0 without a frame */
-    TAPE_SLAB_REAP, /* the value is how many frames were given back */
+    TAPE_SLAB_GROW,       /* the value is 1, or 0 without a frame */
+    TAPE_SLAB_REAP,       /* the value is how many frames were given back */
+    TAPE_USER_HEAP_ALLOC, /* size: bytes of the heap of sub-blocks in user space; the slot gets a
+                             virtual address, 0 too in an address space that has not that heap */
+    TAPE_USER_HEAP_FREE,
     TAPE_KINDS = 256,
 };
 

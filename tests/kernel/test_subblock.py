@@ -99,6 +99,18 @@ def test_one_free_frees_one_of_two_neighbours(heap: Heap) -> None:
         heap.session.assert_sound()
 
 
+def test_an_allocation_between_two_of_different_colours_has_a_third(heap: Heap) -> None:
+    """Behind the first colour and in front of the second one; one free would free both else."""
+    blocks = [heap.alloc(32) for _ in range(4)]
+    heap.free(blocks[1], blocks[2])
+    middle = heap.alloc(64)
+    assert middle == blocks[1]
+    heap.session.assert_sound()
+    heap.free(middle)
+    assert heap.counts(place(heap))["live"] == 2
+    heap.session.assert_sound()
+
+
 def test_the_free_count_falls_and_rises(heap: Heap) -> None:
     first, second = heap.alloc(100), heap.alloc(200)
     assert heap.blocks(place(heap))[0][2] == ROOM - 4 - 7

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import strategies as st
+from hypothesis.stateful import rule
 
 from harness.check.inspect import Inspection
 from harness.decode.state import MemoryState, SubblockHeap, SubblockValue
@@ -15,10 +16,11 @@ from harness.policy.policies import frame_policy, heap_policy
 from harness.policy.subblock import SubblockPolicy
 from harness.policy.subblock_list import SubblockList
 from harness.policy.subblock_old import SubblockOldPolicy
+from harness.policy.user import UserPolicy
 from harness.workload.operation import Kind, operation, operations
 from harness.workload.tape import Tape, tape_module
 from tests.kernel.session import MIB, booted
-from tests.workload.machine import HeapMachine, Workbench, run
+from tests.workload.machine import WHICH, Block, HeapMachine, TapeMachine, Workbench, run
 
 PAGE = 4096
 START = 0xC0400000
@@ -120,7 +122,8 @@ class SubblockMachine(HeapMachine):
     """Random lives, at whose ends the maps are compared too: which allocations they tell apart."""
 
     sizes = st.one_of(
-        st.integers(0, 200),
+        st.sampled_from([0, 1, 32, 64, 96]),
+        st.integers(1, 200),
         st.sampled_from([3904, 3935, 3936, 3937, 4096, 7904, 7905, 40000]),
         st.integers(1, 30000),
         st.sampled_from([1 << 20, 4 << 20, 1 << 30, 0x7FFFFFFF, 0xFFFFFFE1, 0xFFFFFFFF]),
@@ -171,6 +174,52 @@ def test_random_lives_of_allocations(
 ) -> None:
     bench = Workbench(kernel, pool, memory * MIB, append=append)
     run(lambda: SubblockMachine(bench, policy_of))
+
+
+class UserMachine(TapeMachine):
+    """The heap in user space, with regions of others between its own."""
+
+    sizes = st.one_of(
+        st.sampled_from([0, 1, 32, 64, 96]),
+        st.integers(1, 200),
+        st.sampled_from([3936, 3937, 7904, 7905, 40000, 0xFFFFFFE1, 0xC0000000]),
+        st.integers(1, 30000),
+    )
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__(bench)
+        self.regions = UserPolicy.of(bench.state)
+        self.policy = SubblockPolicy.of_user(SubblockList(32), self.regions)
+        self.regions_given: set[int] = set()
+
+    @rule(size=sizes)
+    def alloc(self, size: int) -> None:
+        self.allocate(Kind.USER_HEAP_ALLOC, self.policy.alloc(size), size)
+
+    @rule(pages=st.integers(1, 9))
+    def alloc_region(self, pages: int) -> None:
+        block = self.allocate(Kind.USER_ALLOC, self.regions.alloc(pages), pages)
+        self.regions_given.add(block.slot)
+
+    @rule(which=WHICH)
+    def free(self, which: int) -> None:
+        self.free_some(which)
+
+    def give_back(self, block: Block) -> None:
+        if block.slot in self.regions_given:
+            self.regions.free(block.value)
+            self.release(Kind.USER_FREE, block)
+        else:
+            self.policy.free(block.value)
+            self.release(Kind.USER_HEAP_FREE, block)
+
+    def finish(self, before: Inspection, after: Inspection) -> None:
+        assert allocations(after) == []
+
+
+def test_random_lives_of_allocations_in_user_space(kernel: KernelImage, pool: Pool) -> None:
+    bench = Workbench(kernel, pool, 64 * MIB)
+    run(lambda: UserMachine(bench))
 
 
 @pytest.mark.parametrize(
