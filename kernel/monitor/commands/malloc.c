@@ -42,7 +42,7 @@ MONITOR_COMMAND(malloc, "[calloc COUNT BYTES | realloc VIRTUAL BYTES]",
                 "malloc's large blocks; allocate zeroed, change a block's size")
 {
     uint32_t first, second;
-    if (!in_charge())
+    if (!expect_arguments(argc, argv, 1, 4) || !in_charge())
         return;
     if (argc == 1) {
         answer_statistics();
