@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from harness.check.findings import Findings
-from harness.check.runs import counted, frames_in_words
+from harness.check.runs import FRAME_SIZE, counted, frames_in_words
 from harness.check.violation import Violation
 from harness.decode.state import Cache, Caches, MemoryState, Slab
 
@@ -129,4 +129,4 @@ def _check_shared(findings: Findings, caches: Caches) -> None:
             message = (
                 f"{frames_in_words(frame, frame + 1)} is {times} slabs, of {' and '.join(names)}"
             )
-            findings.add("shared", message, ("V4",), frame * 4096)
+            findings.add("shared", message, ("V4",), frame * FRAME_SIZE)

@@ -44,7 +44,7 @@ def decode_caches(context: Context, description: Description) -> Caches:
         faults += decoder.faults
         if cache is not None:
             caches.append(cache)
-            left = max(0, left - len(cache.slabs))
+        left = decoder.most_slabs
     owner = description.owner or description.name
     return Caches(description.name, tuple(caches), owner, tuple(faults))
 
@@ -82,9 +82,9 @@ class _CacheDecoder:
         address: int,
         most_slabs: int,
     ) -> None:
-        """Look at the record at virtual ``address``; no more slabs than frames are left."""
+        """Look at the record at virtual ``address``, and at ``most_slabs`` slabs at most."""
         self._context, self._description = context, description
-        self._address, self._most_slabs = address, most_slabs
+        self._address, self.most_slabs = address, most_slabs
         self._scope = Scope(structure=Value(cache_type, address=address))
         self._name = f"cache at 0x{address:x}"
         self.faults: list[DecodeFault] = []
@@ -155,7 +155,8 @@ class _CacheDecoder:
         if head is None:
             raise Undecodable(f"{member} is not in memory", self._address)
         names = (description.next, description.previous)
-        chain = follow_circular(self._context, head, link.type, *names, self._most_slabs)
+        chain = follow_circular(self._context, head, link.type, *names, self.most_slabs)
+        self.most_slabs = max(0, self.most_slabs - len(chain.nodes))
         for one in chain.breaks:
             self._fault(one)
         headers = [node - link.offset for node in chain.nodes]
