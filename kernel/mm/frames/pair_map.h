@@ -14,10 +14,16 @@ void pair_map_clear(void);
 extern uint8_t *pair_records;
 extern size_t pair_records_size;
 
-/* Is exactly one half of the pair free that `block` belongs to? Assumes order < max_order. */
+/* The number in `map` of the bit for the pair that `block` belongs to. */
+static inline uint32_t pair_number(const buddy_t *buddy, phys_t block, unsigned order)
+{
+    return buddy->first_bit[order] + ((block - buddy->base) >> (PAGE_SHIFT + 1 + order));
+}
+
+/* Is exactly one half of the block's pair free? Assumes order < max_order. */
 static inline bool pair_bit(const buddy_t *buddy, phys_t block, unsigned order)
 {
-    uint32_t bit = buddy->first_bit[order] + ((block - buddy->base) >> (PAGE_SHIFT + 1 + order));
+    uint32_t bit = pair_number(buddy, block, order);
     return buddy->map[bit / 8] >> bit % 8 & 1;
 }
 
@@ -25,8 +31,7 @@ static inline bool pair_bit(const buddy_t *buddy, phys_t block, unsigned order)
 static inline void pair_flip(buddy_t *buddy, phys_t block, unsigned order)
 {
     if (order < buddy->max_order) {
-        uint32_t bit =
-            buddy->first_bit[order] + ((block - buddy->base) >> (PAGE_SHIFT + 1 + order));
+        uint32_t bit = pair_number(buddy, block, order);
         buddy->map[bit / 8] ^= 1u << bit % 8;
     }
 }
