@@ -119,10 +119,11 @@ static _Noreturn void panic_not_allocated(const struct page *page, unsigned orde
     panic("buddy: frame 0x%x freed with %u users", frame, page->count);
 }
 
+/* A reserved frame has no order, nor has one inside a block. */
 static ALWAYS_INLINE void __free_pages_core(pfn_t frame, unsigned order)
 {
     struct page *page = &mem_map[frame];
-    if (page->flags & PAGE_RESERVED || page->count != 1 || page->order != order)
+    if (page->count != 1 || page->order != order)
         panic_not_allocated(page, order);
     for (uint32_t i = 0; i < 1u << order; i++) {
         page[i].count = 0;
@@ -141,12 +142,12 @@ static void buddy_free(phys_t address, size_t pages)
         panic("buddy: 0x%08x freed, which is no frame's address", address);
     if (frame >= mem_map_frames)
         panic("buddy: frame 0x%x freed, which is beyond the frame table", frame);
-    if (pages == 0)
-        panic("buddy: frame 0x%x freed as a block of no frames", frame);
     if (pages == 1)
         __free_pages_core(frame, 0);
-    else
+    else if (pages > 1)
         __free_pages_core(frame, pages_to_order(pages));
+    else
+        panic("buddy: frame 0x%x freed as a block of no frames", frame);
 }
 
 /*
