@@ -66,6 +66,12 @@ class Findings:
         """Report each run of true elements; element 0 is about the virtual page ``first``."""
         self._add_runs(kind, runs(mask), what, properties, first, physical=False)
 
+    def add_page_runs(
+        self, kind: str, rows: npt.NDArray[np.int64], what: str, properties: tuple[str, ...]
+    ) -> None:
+        """Report runs of virtual pages, given as rows (first, behind the last)."""
+        self._add_runs(kind, rows, what, properties, 0, physical=False)
+
     def _add_runs(
         self,
         kind: str,

@@ -225,6 +225,5 @@ def report_mappings(
     end = start + (entries["size"] // FRAME_SIZE).astype(np.int64)
     heads = np.concatenate(([True], start[1:] != end[:-1]))
     tails = np.concatenate((heads[1:], [True]))
-    for first, last in zip(start[heads].tolist(), end[tails].tolist(), strict=True):
-        one = np.ones(last - first, dtype=np.bool_)
-        findings.add_pages(kind, one, what, breaks, first)
+    rows = np.stack((start[heads], end[tails]), axis=1)
+    findings.add_page_runs(kind, rows, what, breaks)

@@ -32,8 +32,8 @@ from harness.ram.protocol import AbsentMemory
 MAX_SPACES = 1 << 13
 """Address spaces followed: their directories alone are 32 MiB then."""
 
-MAX_TABLES = 4096
-"""Page tables of user space read in all spaces together: 16 GiB of 4 KiB pages."""
+MAX_TABLES = 2048
+"""Page tables of user space read in all spaces together: 8 GiB of 4 KiB pages."""
 
 MAX_REGIONS = 1 << 16
 """User regions followed in one space."""

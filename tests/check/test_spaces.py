@@ -247,6 +247,15 @@ def mark(name: str) -> Cut:
     )
 
 
+def one_table_everywhere(patient: Patient) -> None:
+    """Let each entry of user space refer to one table, which is full."""
+    surgeon, table, user = patient.surgeon, patient.free_frame(), patient.layout.user
+    for index in range(1024):
+        surgeon.write(table + index * 4, patient.held | 7)
+    for slot in range(user.start >> 22, user.stop >> 22):
+        surgeon.write(patient.root(2) + slot * 4, table | 7)
+
+
 DIRECT_PART = 1
 """Place of the direct map in the kernel's own map."""
 
@@ -270,6 +279,7 @@ CORRUPTIONS: list[tuple[str, Cut, str]] = [
     ("a page table in two spaces", directory(1, first_user, other_s_table), "spaces.shared-table"),
     ("a page table that maps nothing", directory(1, untouched, empty_table),
      "spaces.empty-table"),
+    ("a page table all over user space", one_table_everywhere, "spaces.shared-table"),
     ("a kernel page table missing", directory(0, areas, lambda one: 0x1000),
      "spaces.kernel-part"),
     ("a large page of the kernel's missing", directory(2, large_page, lambda one: 0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -268,3 +269,18 @@ def test_kernel_pages_are_closed_to_users_in_every_space(small: Session) -> None
     of_user = [int(one["virtual"]) in small.layout.user for one in mappings]
     assert mappings["user"].tolist() == of_user
     assert (mappings["entry"] >> 2 & 1).tolist() == of_user
+
+
+def test_direct_map_does_not_overlap_the_heap_window_or_user_space(small: Session) -> None:
+    """In the table that code and decoders share, as in the drawing of the layout."""
+    layout = small.layout
+    parts = small.assert_sound().state.address_spaces.map
+    assert {part.name: range(part.start, part.end) for part in parts} == {
+        "user space": layout.user,
+        "direct map": layout.direct_map[PAGE:],
+        "kernel areas": layout.areas,
+        "window": range(layout.window, layout.window + 4 * MIB),
+    }
+    assert [part.name for part in parts if part.user] == ["user space"]
+    ends = sorted((part.start, part.end) for part in parts)
+    assert all(low[1] <= high[0] for low, high in pairwise(ends))
