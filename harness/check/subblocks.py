@@ -18,7 +18,7 @@ from harness.decode.state import (
     SubblockHeap,
     SubblockValue,
 )
-from harness.decode.subblock_map import live_runs, metadata_of, runs_of
+from harness.decode.subblock_map import live_runs, metadata_of
 
 COLOURS = 3
 """The smallest colour that neither of two neighbours has is one of so many."""
@@ -28,7 +28,7 @@ def check_subblock_heaps(state: MemoryState) -> tuple[Violation, ...]:
     """Report maps that cannot be, and counters that differ from what the maps say."""
     findings = Findings("subblock")
     for heap in state.subblock_heaps:
-        _check_places(findings, heap)
+        _check_overlap(findings, heap)
         for block in heap.blocks:
             _check_metadata(findings, heap, block)
             _check_colours(findings, heap, block)
@@ -60,12 +60,8 @@ def _at(heap: SubblockHeap, block: SubblockBlock, index: int) -> str:
     return f"sub-block {index} (virtual 0x{address:x}) of {_named(heap, block)}"
 
 
-def _check_places(findings: Findings, heap: SubblockHeap) -> None:
-    """Blocks are whole pages, and no page is in two of them."""
-    for block in heap.blocks:
-        if block.start % FRAME_SIZE:
-            message = f"{_named(heap, block)} does not begin where a page does"
-            findings.add("place", message, ("V5",), block.start, physical=False)
+def _check_overlap(findings: Findings, heap: SubblockHeap) -> None:
+    """No page is in two blocks."""
     in_order = sorted(heap.blocks, key=lambda block: block.start)
     for below, above in pairwise(in_order):
         if below.start + below.chunks * FRAME_SIZE > above.start:
@@ -123,7 +119,7 @@ def _check_longest(findings: Findings, heap: SubblockHeap, block: SubblockBlock)
     """A bound that is too low hides free sub-blocks from whoever looks for them."""
     if block.longest is None:
         return
-    runs = runs_of(block)
+    runs = block.runs
     lengths = (runs[:, 1] - runs[:, 0])[runs[:, 2] == SubblockValue.FREE]
     longest, room = int(lengths.max(initial=0)), len(block.map) - metadata_of(heap, block)
     if not longest <= block.longest <= room:

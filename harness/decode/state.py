@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -279,6 +280,14 @@ class SubblockBlock:
     """One element a sub-block: :class:`SubblockValue`, or the colour of an allocation."""
     longest: int | None = None
     """The kernel's own bound of the longest run of free sub-blocks."""
+
+    @cached_property
+    def runs(self) -> npt.NDArray[np.int64]:
+        """Rows (first, behind the last, value) of the runs of one value in the map."""
+        edges = np.flatnonzero(self.map[1:] != self.map[:-1]) + 1
+        starts = np.concatenate(([0], edges)).astype(np.int64)
+        ends = np.concatenate((edges, [len(self.map)])).astype(np.int64)
+        return np.stack((starts, ends, self.map[starts].astype(np.int64)), axis=1)
 
 
 class SubblockValue(enum.IntEnum):

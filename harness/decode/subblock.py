@@ -59,6 +59,9 @@ def _blocks(
     """Yield each block, or why it is none; end where there are more than memory can hold."""
     total = 0
     for address in addresses:
+        if address % FRAME_SIZE:
+            yield Break("the block does not begin where a page does", (address,))
+            continue
         try:
             found = _block(context, description, block, address, MAX_CHUNKS - total)
         except NotReadable as error:

@@ -21,17 +21,9 @@ def metadata_of(heap: SubblockHeap, block: SubblockBlock) -> int:
     return -(-_records(block) // heap.subblock)
 
 
-def runs_of(block: SubblockBlock) -> npt.NDArray[np.int64]:
-    """Return rows (first, behind the last, value) of the runs of one value in a block's map."""
-    edges = np.flatnonzero(np.diff(block.map)) + 1
-    starts = np.concatenate(([0], edges)).astype(np.int64)
-    ends = np.concatenate((edges, [len(block.map)])).astype(np.int64)
-    return np.stack((starts, ends, block.map[starts].astype(np.int64)), axis=1)
-
-
 def live_runs(block: SubblockBlock) -> npt.NDArray[np.int64]:
-    """Return those of :func:`runs_of` that are allocations, as far as colours tell them apart."""
-    runs = runs_of(block)
+    """Return those of a block's runs that are allocations, as far as colours tell them apart."""
+    runs = block.runs
     return runs[runs[:, 2] >= SubblockValue.COLOUR]
 
 
@@ -54,7 +46,7 @@ def _records(block: SubblockBlock) -> int:
 def _extents(heap: SubblockHeap, block: SubblockBlock) -> npt.NDArray[np.void]:
     """Return the records, what is left of their last sub-block, and the runs behind that."""
     records, metadata = _records(block), metadata_of(heap, block)
-    runs = runs_of(block)
+    runs = block.runs
     runs = runs[runs[:, 1] > metadata]
     found = np.empty(2 + len(runs), dtype=EXTENT)
     found["start"][:2] = block.start, block.start + records

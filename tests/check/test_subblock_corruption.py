@@ -158,6 +158,17 @@ def test_a_list_that_leads_to_no_block(patient: Patient, pointer: int) -> None:
     assert fault.address == pointer
 
 
+def test_a_block_that_does_not_begin_with_a_page(patient: Patient) -> None:
+    inside = patient.block(0) + 32
+    patient.surgeon.write(patient.member(0, "next"), inside)
+    patient.surgeon.write(
+        patient.surgeon.physical(inside) + patient.surgeon.member(patient.types[0], "next"), 0
+    )
+    [fault] = [one for one in patient.violations() if one.kind == patient.fault()]
+    assert "does not begin where a page does" in fault.message
+    assert fault.address == inside
+
+
 def test_a_block_that_is_lost(patient: Patient) -> None:
     """Its frame is nobody's then, but in user space, where a region has it."""
     patient.surgeon.write(patient.member(1, "next"), 0)

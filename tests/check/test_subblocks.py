@@ -128,10 +128,6 @@ def test_a_bound_of_the_longest_free_run(longest: int, wrong: bool) -> None:
     assert ("subblock.longest" in kinds(replace(heap(), blocks=(one,)))) == wrong
 
 
-def test_a_block_that_does_not_begin_with_a_page() -> None:
-    assert kinds(with_block(1, start=FIRST - 4)) == ["subblock.place"]
-
-
 def test_blocks_that_lie_in_each_other() -> None:
     assert kinds(with_block(1, start=SECOND + PAGE)) == ["subblock.overlap"]
 

@@ -236,6 +236,21 @@ def test_the_user_heap_fails_without_frames_for_its_records(session: Session) ->
     heap.alloc(1)
 
 
+def test_exhaustion_by_the_user_heap_and_full_recovery(session: Session) -> None:
+    """A block of 64 MiB takes 2 MiB of records; whatever else it has is never touched."""
+    heap = Heap(session, "subblock user")
+    heap.free(heap.alloc(1))
+    before = session.assert_sound().summary.free_bytes
+    blocks = []
+    while (answer := session.guest.monitor.command(f"subblock user alloc {64 * MIB}")).ok:
+        blocks.append(answer.number("virtual"))
+    assert 4 <= len(blocks) <= 8
+    session.assert_sound()
+    heap.free(*blocks[::-1])
+    assert session.assert_sound().summary.free_bytes >= before
+    assert heap.counts("subblock user")["live"] == 0
+
+
 @pytest.mark.parametrize(
     "command", ["subblock x", "subblock block", "subblock user alloc", "subblock user eat 1"]
 )

@@ -164,7 +164,7 @@ def policy_of(state: MemoryState) -> Policy:
     ("append", "memory"),
     [
         ("heap=subblock", 4),
-        ("heap=subblock", 64),
+        ("mm=oct", 64),
         ("heap=subblock-old", 4),
         ("heap=subblock frames=pair", 4),
     ],
