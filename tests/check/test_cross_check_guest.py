@@ -52,3 +52,35 @@ def test_a_translation_that_the_cpu_still_remembers(guest: Guest) -> None:
     found = cross_check(guest, inspect_guest(guest))
     assert "walk.cpu" in {one.kind for one in found}
     assert "walk.qemu" not in {one.kind for one in found}
+
+
+def test_asking_the_cpu_brings_no_page_into_being(guest: Guest) -> None:
+    """Pages of user regions appear when they are touched: the comparison must not do that."""
+    start = layout_of(guest.kernel).user.start
+    guest.resume()
+    for command in ("space create", "space switch 1", "user alloc 4"):
+        guest.monitor.require(command)
+    guest.monitor.require(f"touch {start:#x} read")
+    guest.monitor.require(f"touch {start + 4096:#x} write 1")
+    guest.pause()
+    before = inspect_guest(guest)
+    assert before.violations == ()
+    assert cross_check(guest, before) == ()
+    after = inspect_guest(guest).state.page_tables.mappings
+    fields = ["virtual", "physical", "writable"]
+    assert after[fields].tolist() == before.state.page_tables.mappings[fields].tolist()
+
+
+def test_a_page_of_a_user_region_that_the_cpu_still_remembers(guest: Guest) -> None:
+    """Its frame goes to somebody else, and the CPU goes on showing the old one."""
+    start = layout_of(guest.kernel).user.start
+    guest.resume()
+    guest.monitor.require("user alloc 1")
+    guest.monitor.require(f"touch {start:#x} write 7")
+    other = guest.monitor.require("alloc 0 zero").number("physical")
+    guest.pause()
+    surgeon = Surgeon(guest.kernel, guest.ram, guest.registers().cr3 & ~0xFFF)
+    where = surgeon.entry(start)
+    surgeon.write(where, surgeon.word(where) & 0xFFF | other)
+    found = cross_check(guest, inspect_guest(guest))
+    assert "walk.cpu" in {one.kind for one in found}
