@@ -41,6 +41,9 @@ def state_text(state: MemoryState, description: Description) -> str:
         paragraphs.insert(0, firmware_map_text(state.firmware_map))
     if state.frame_table is not None:
         paragraphs.append(frame_table_text(state.frame_table))
+    if state.held is not None:
+        count = int(np.count_nonzero(state.held.taken))
+        paragraphs.append(f"held by callers of the frame interface: {count} frames")
     paragraphs += [free_lists_text(lists, zones) for lists in state.free_lists]
     paragraphs += [pair_map_text(pairs, zones) for pairs in state.pair_maps]
     paragraphs += [bitmap_text(bitmap) for bitmap in state.bitmaps]

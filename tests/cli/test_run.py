@@ -93,6 +93,14 @@ def test_a_preset_chooses_words_and_the_build(harness: Run) -> None:
     assert "mm: early=memblock frames=bitmap heap=subblock" in log
 
 
+def test_inspect_shows_what_a_preset_is_made_of(harness: Run) -> None:
+    answer = harness("inspect", "--memory", "16M", "--preset", "ferrite")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    for words in ("free lists of pair:", "held by callers of the frame interface: 0 frames"):
+        assert words in answer.stdout
+    assert "frame table:" not in answer.stdout
+
+
 def test_an_unknown_preset_is_refused_with_those_that_there_are(harness: Run) -> None:
     answer = harness("run", "--preset", "linux")
     assert answer.returncode == 2
