@@ -151,6 +151,15 @@ def test_a_free_ends_with_its_block(heap: Heap) -> None:
     heap.session.assert_sound()
 
 
+def test_an_allocation_whose_map_is_overwritten_panics(heap: Heap) -> None:
+    """Marked as metadata, which is never allocated."""
+    block = heap.alloc(32)
+    heap.session.ok(f"fill {block - METADATA + 12 + METADATA // SUBBLOCK:#x} 1 1")
+    assert heap.wrong(block) == "its map is overwritten"
+    ending = heap.session.panic(f"heap free {block:#x}")
+    assert ending.message == f"subblock-old: {block:#010x} freed: its map is overwritten"
+
+
 def test_a_double_free_panics(heap: Heap) -> None:
     kept, gone = heap.alloc(32), heap.alloc(32)
     heap.free(gone)

@@ -25,7 +25,7 @@ static uint32_t find_free(const struct subblock_map *map, uint32_t wanted)
     return 0;
 }
 
-/* The smallest colour that neither neighbour has; both are looked at, and neither may be 0's. */
+/* The smallest colour that neither neighbour has; free ones and metadata have none. */
 static uint8_t colour_between(uint8_t left, uint8_t right)
 {
     uint8_t colour = SUBBLOCK_COLOUR;
