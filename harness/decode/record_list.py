@@ -39,7 +39,7 @@ class RecordList:
         """Evaluate an expression over each record; None where there is no expression."""
         if expression is None:
             return [None] * len(self.rows)
-        return self.numbers(context, expression)  # type: ignore[return-value] # lists vary
+        return [*self.numbers(context, expression)]
 
     def numbers(self, context: Context, expression: str) -> list[int]:
         """Evaluate an expression over each record."""
