@@ -347,7 +347,7 @@ def test_a_tape_where_it_cannot_be_used(kernel: KernelImage, pool: Pool, address
 
 
 def test_without_a_tape_there_is_none(kernel: KernelImage, pool: Pool) -> None:
-    names = ("tapes", "videotape", "tape of mine", "ape", "tap", "")
+    names = ("tapes", "videotape", "tape of mine", "taps", "tap", "")
     modules = tuple(Module(tape_module(kernel, 1, 1).data, name) for name in names)
     with booted(kernel, pool, modules=modules) as session:
         said = session.guest.monitor.command("tape run 1").text
