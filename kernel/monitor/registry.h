@@ -13,7 +13,7 @@ extern const struct monitor_command monitor_commands_start[], monitor_commands_e
 /* NULL when no command is called so. */
 const struct monitor_command *command_find(const char *name);
 
-#define USAGE_SIZE 128
+#define USAGE_SIZE 192
 
 /* "NAME ARGUMENTS". Returns `text`. */
 const char *command_usage(const struct monitor_command *command, char text[USAGE_SIZE]);

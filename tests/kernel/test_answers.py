@@ -13,6 +13,8 @@ from harness.machine.spec import MachineSpec
 from tests.kernel.session import MIB, Session, booted
 
 QUOTED = re.compile(r'^cmdline="((?:[^"\\]|\\["\\]|\\x[0-9a-f]{2})*)"$')
+MANY = " ".join(str(number) for number in range(1, 16))
+"""As many arguments as a line may have."""
 ESCAPE = re.compile(r'\\(?:x([0-9a-f]{2})|(["\\]))')
 
 
@@ -55,5 +57,5 @@ def test_every_command_says_how_it_is_used(kernel: KernelImage, pool: Pool) -> N
             usage = re.match(r'usage="([^"]*)" text="[^"]+"$', session.ok(f"help {name}").text)
             assert usage is not None
             if name != "crash":  # which says more: the ways to do it
-                answer = session.guest.monitor.command(f"{name} 1 2 3 4 5 6 7")
+                answer = session.guest.monitor.command(f"{name} {MANY}")
                 assert answer.text == f"usage: too many arguments: {usage[1]}"

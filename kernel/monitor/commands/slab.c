@@ -191,7 +191,7 @@ MONITOR_COMMAND(
     "alloc|grow|reap|destroy|show NAME | free|check NAME VIRTUAL | owner VIRTUAL | list",
     "caches of small objects")
 {
-    if (run_about_cache(argc, argv))
+    if (!expect_arguments(argc, argv, 2, 9) || run_about_cache(argc, argv))
         return;
     if (argc >= 4 && strcmp(argv[1], "create") == 0)
         create(argc, argv);
@@ -204,5 +204,5 @@ MONITOR_COMMAND(
     else if (argc == 2 && strcmp(argv[1], "list") == 0)
         list();
     else
-        answer_error("usage", "see help slab");
+        answer_error("usage", "slab %s is not known so: help slab", argv[1]);
 }
