@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.check.bitmaps import check_bitmaps
 from harness.check.blocks import Blocks
 from harness.check.bumps import check_bumps
 from harness.check.causes import causes_first
+from harness.check.faults import every_fault
 from harness.check.findings import Findings
 from harness.check.firmware_map import check_firmware_map
 from harness.check.frames import check_frame_table
@@ -79,27 +79,10 @@ def _span(state: MemoryState) -> int:
     return max([0, *ends, table.first_frame + len(table) if table else 0])
 
 
-def _faults(state: MemoryState) -> Iterable[DecodeFault]:
-    yield from state.faults
-    yield from state.page_tables.faults
-    for allocator in state.free_lists:
-        yield from allocator.faults
-    for heap in state.heaps:
-        yield from heap.faults
-    if state.address_spaces is not None:
-        yield from state.address_spaces.faults
-    for subblocks in state.subblock_heaps:
-        yield from subblocks.faults
-    for caches in state.caches:
-        yield from caches.faults
-    for blocks in state.large_blocks:
-        yield from blocks.faults
-
-
 def _check_faults(state: MemoryState) -> tuple[Violation, ...]:
     """Guest memory that is not what the description says it is breaks V5 by itself."""
     findings = Findings("decode")
-    for fault in _faults(state):
+    for fault in every_fault(state):
         chain = " -> ".join(f"0x{address:x}" for address in fault.chain)
         way = f" (by way of {'physical ' if fault.physical else ''}{chain})" if chain else ""
         message = f"{fault.structure}: {fault.message}{way}"

@@ -19,3 +19,11 @@ class Violation:
     """Where to look, if there is one place."""
     physical: bool = True
     """Whether ``address`` is physical."""
+
+    def __str__(self) -> str:
+        """Return one line: kind, words, and the address if the words lack it."""
+        where = ""
+        if self.address is not None and f"0x{self.address:x}" not in self.message:
+            kind = "physical" if self.physical else "virtual"
+            where = f" (at {kind} 0x{self.address:08x})"
+        return f"{self.kind}: {self.message}{where}"

@@ -28,7 +28,6 @@ from harness.report.compare_table import (
 )
 from harness.report.memory_picture import draw_memory, picture_name, require_pictures
 from harness.report.reproduce import command_line
-from harness.report.run_table import violation_text
 from harness.workload import library
 from harness.workload.compare import Contest, contests, run_contests
 from harness.workload.curve import SIZES, Point, measure_point
@@ -188,7 +187,7 @@ def _show(done: list[Done], workloads: Sequence[Workload], output: _Output) -> N
 
 def _finding(contest: Contest, trial: Trial) -> str:
     lines = [f"FINDING  {contest.design}, {contest.workload.name}"]
-    lines += [f"  {violation_text(one)}" for one in trial.violations[:_MOST_VIOLATIONS]]
+    lines += [f"  {one}" for one in trial.violations[:_MOST_VIOLATIONS]]
     if len(trial.violations) > _MOST_VIOLATIONS:
         lines.append(f"  … and {len(trial.violations) - _MOST_VIOLATIONS} more (--json has all)")
     if trial.ended:

@@ -19,7 +19,7 @@ from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
-from harness.report.run_table import lost_text, violation_text
+from harness.report.run_table import lost_text
 from harness.report.state_json import state_json
 from harness.report.state_text import state_text
 from harness.report.units import about
@@ -125,7 +125,7 @@ def _figures(inspection: Inspection) -> str:
 
 def _verdict(inspection: Inspection, violations: tuple[Violation, ...]) -> str:
     if violations:
-        return "\n".join(["violations:", *(f"  {violation_text(one)}" for one in violations)])
+        return "\n".join(["violations:", *(f"  {one}" for one in violations)])
     state = inspection.state
     described = state.frame_table or state.free_lists or state.bitmaps or state.bumps
     return "no violations" if described else "no violations in what is described"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -94,6 +96,22 @@ class Guest:
     def resume(self) -> None:
         """Let the CPU run (again)."""
         self._vm.resume()
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Keep the CPU stopped for a while; afterwards it runs if it did before.
+
+        Raise :class:`GuestEnded` when QEMU is gone.
+        """
+        if dead := self._watch.dead():
+            raise GuestEnded(dead)
+        ran = self._vm.running
+        self.pause()
+        try:
+            yield
+        finally:
+            if ran and self._vm.process.alive:
+                self.resume()
 
     def run_until_ready(self, timeout: float = BOOT_TIMEOUT) -> Ending:
         """Run until the kernel says that it is ready, or ends in another way.

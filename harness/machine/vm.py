@@ -100,6 +100,11 @@ class Vm:
             self.qmp.execute("stop")
             self._paused = True
 
+    @property
+    def running(self) -> bool:
+        """Whether the CPU was told to run; one whose guest has ended does not heed that."""
+        return not self._paused
+
     def resume(self) -> None:
         """Let the CPU run; one whose guest has ended stays as it is."""
         self._paused = False

@@ -105,9 +105,10 @@ class Watch:
         if self._vm.qmp.fileno() in {descriptor for descriptor, _ in self._poll.poll(0)}:
             self._vm.qmp.read()
         self._read_console(None)
-        return self._dead() or self._read_end()
+        return self.dead() or self._read_end()
 
-    def _dead(self) -> Ending | None:
+    def dead(self) -> Ending | None:
+        """Return how QEMU itself ended, None while it runs."""
         process = self._vm.process
         if process.alive:
             return None
@@ -131,7 +132,7 @@ class Watch:
 
     def _look(self, clock: _Clock, match: Match | None, breakpoints: bool) -> Ending | None:
         """Return how the guest ended, None while it goes on."""
-        if ending := self._dead() or self._read_end():
+        if ending := self.dead() or self._read_end():
             return ending
         if breakpoints and self._vm.moves[-1:] == ["STOP"]:
             return Ending(EndingKind.READY, "stopped at a breakpoint")

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.check.verdict import Verdict
-from harness.check.violation import Violation
 from harness.machine.spec import MachineSpec
 from harness.report.reproduce import command_line, left_out
 from harness.report.units import about, milliseconds, size
@@ -76,7 +75,7 @@ def finding_text(verdict: Verdict) -> str:
     name = spec.map.name or "(given)" if spec.map else "(plain PC)"
     lines = [f"FINDING  {name}, {size(spec.memory)}, {spec.boot.value}: ended {verdict.ended}"]
     for violation in itertools.islice(verdict.violations, _MOST_VIOLATIONS):
-        lines.append(f"  {violation_text(violation)}")
+        lines.append(f"  {violation}")
     if len(verdict.violations) > _MOST_VIOLATIONS:
         lines.append(f"  … and {len(verdict.violations) - _MOST_VIOLATIONS} more (--json has all)")
     if not verdict.ending.alive:
@@ -86,12 +85,3 @@ def finding_text(verdict: Verdict) -> str:
     if missing := left_out(spec):
         lines.append(f"  (without {', '.join(missing)}, which the command line cannot say)")
     return "\n".join(lines)
-
-
-def violation_text(violation: Violation) -> str:
-    """Return a violation in one line: kind, words, and the address if the words lack it."""
-    where = ""
-    if violation.address is not None and f"0x{violation.address:x}" not in violation.message:
-        kind = "physical" if violation.physical else "virtual"
-        where = f" (at {kind} 0x{violation.address:08x})"
-    return f"{violation.kind}: {violation.message}{where}"
