@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from harness.image.monitor_command import MonitorCommand
 from harness.image.toml_table import DescriptionError, TableReader, Where, read_toml
 
 __all__ = [
@@ -89,6 +90,8 @@ class Monitor:
     """The same for writing ``{value}``."""
     value: re.Pattern[str] | None = None
     """Group ``value``: the word that was accessed. An answer without it tells of a fault."""
+    commands: tuple[MonitorCommand, ...] = ()
+    """Those that a test can give as functions."""
 
 
 @dataclass(frozen=True)
@@ -661,6 +664,17 @@ def _check_patterns(reader: TableReader, description: Description) -> None:
         raise reader.error(("monitor", "answer"), message) from None
     if "status" not in groups:
         raise reader.error(("monitor", "answer"), "needs a group (?P<status>…)")
+    _check_commands(reader, monitor)
+
+
+def _check_commands(reader: TableReader, monitor: Monitor) -> None:
+    names = [command.name for command in monitor.commands]
+    for index, command in enumerate(monitor.commands):
+        complaint = command.complaint()
+        if names.index(command.name) != index:
+            complaint = f"there is a command {command.name!r} already"
+        if complaint:
+            raise reader.error(("monitor", "commands", index), complaint)
 
 
 def _check_zones(reader: TableReader, description: Description) -> None:

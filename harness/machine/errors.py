@@ -45,3 +45,17 @@ class MachineTimeout(MachineError):
 
 class MonitorError(MachineError):
     """The kernel's monitor gave no answer that can be understood."""
+
+
+class CommandFailed(MonitorError):
+    """The kernel's monitor answered a command with an error."""
+
+    def __init__(self, command: str, text: str) -> None:
+        super().__init__(f"{command!r} was answered with an error: {text}")
+        self.command = command
+        """The line that it was given."""
+        code, colon, words = text.partition(":")
+        known = bool(colon) and code.isidentifier()
+        self.code = code if known else ""
+        """The one word in front of a colon: what kind of error it is; empty when there is none."""
+        self.words = words.strip() if known else text

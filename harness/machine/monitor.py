@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Any, NoReturn, Protocol
 
-from harness.image.description import Description
+from harness.image.description import Description, Monitor
+from harness.image.monitor_command import Argument, MonitorCommand
 from harness.machine.console import Console
-from harness.machine.errors import MonitorError
+from harness.machine.errors import CommandFailed, MonitorError
 
 COMMAND_TIMEOUT = 10.0
 """CPU seconds that a command may take."""
@@ -75,11 +77,51 @@ class KernelMonitor:
         return _answer(pattern, line)
 
     def require(self, command: str, timeout: float = COMMAND_TIMEOUT) -> Answer:
-        """Give a command that must succeed; raise :class:`MonitorError` with its answer if not."""
+        """Give a command that must succeed; raise :class:`CommandFailed` with its answer if not."""
         answer = self.command(command, timeout)
         if not answer.ok:
-            raise MonitorError(f"{command!r} was answered with an error: {answer.text}")
+            raise CommandFailed(command, answer.text)
         return answer
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return one of the description's ``[[monitor.commands]]`` as a function.
+
+        It takes its arguments by keyword, numbers or words. It returns the number that the
+        command's ``value`` finds in the answer, or the :class:`Answer` when it has no ``value``,
+        and raises like :meth:`require`.
+        """
+        for command in self._commands:
+            if command.name == name:
+                return partial(self._give, command)
+        known = ", ".join(command.name for command in self._commands) or "none"
+        raise AttributeError(
+            f"no [[monitor.commands]] is named {name!r} in the kernel's description; there are: "
+            f"{known}"
+        )
+
+    def __dir__(self) -> Iterable[str]:
+        return [*super().__dir__(), *(command.name for command in self._commands)]
+
+    @property
+    def _commands(self) -> tuple[MonitorCommand, ...]:
+        # Not by attribute: while a copy is made of it, an object has none.
+        monitor: Monitor | None = self.__dict__.get("_description")
+        return monitor.commands if monitor else ()
+
+    def _give(self, command: MonitorCommand, **arguments: Argument | None) -> int | Answer:
+        answer = self.require(command.line(arguments))
+        if command.value is None:
+            return answer
+        found = command.value.search(answer.text)
+        try:
+            return int(found["value"], 0) if found else _no_value(command, answer)
+        except (TypeError, ValueError):
+            return _no_value(command, answer)
+
+
+def _no_value(command: MonitorCommand, answer: Answer) -> NoReturn:
+    pattern = command.value.pattern if command.value else ""
+    raise MonitorError(f"{command.name}: no number {pattern!r} in the answer {answer.text!r}")
 
 
 def _answer(pattern: str, line: str) -> Answer:
