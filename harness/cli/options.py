@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,32 +10,26 @@ from typing import Any
 
 import click
 
-from harness.image.build import build, build_directory
-from harness.image.description import (
-    Description,
-    Preset,
-    bundled_description,
-    load_description,
-)
-from harness.image.elf import load_kernel
+from harness.image import find as find_kernel
+from harness.image.build import build_directory
+from harness.image.description import Preset
+from harness.image.find import describe, is_built
 from harness.image.kernel_image import KernelImage
-from harness.machine.spec import BootPath, Fill, FillKind, MachineSpec
-from harness.maps import library
+from harness.machine import notation
+from harness.machine.errors import SpecError
+from harness.machine.notation import DEFAULT_MEMORY
+from harness.machine.spec import BootPath, Fill, MachineSpec
+from harness.maps import find
 from harness.maps.memory_map import MemoryMap
-from harness.maps.parse import load_maps, parse_maps
 from harness.maps.scale import scale
-
-DEFAULT_MEMORY = 64 << 20
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that a size such as ``64M``, ``3584m``, ``1G`` or ``0x100000`` means."""
-    match = re.fullmatch(r"(0x[0-9a-f]+|\d+)([kmg]?)(i?b)?", text.strip(), re.IGNORECASE)
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no size; examples: 16M, 1G, 640K, 1048576")
-    return int(match[1], 0 if match[1].lower().startswith("0x") else 10) * _UNITS[match[2].upper()]
+    """Return the bytes that a size such as ``64M`` means; refuse anything else."""
+    try:
+        return notation.parse_size(text)
+    except SpecError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 class MemoryType(click.ParamType[tuple[int | None, ...]]):
@@ -59,11 +52,10 @@ class FillType(click.ParamType[Fill]):
     def convert(self, value: Any, param: Any, ctx: Any) -> Fill:
         if isinstance(value, Fill):
             return value
-        kind, _, seed = value.partition(":")
         try:
-            return Fill(FillKind(kind), int(seed or "0", 0))
-        except ValueError:
-            self.fail(f"{value!r} is none of zero, poison, random, random:SEED", param, ctx)
+            return notation.parse_fill(value)
+        except SpecError as error:
+            self.fail(str(error), param, ctx)
 
 
 class BootType(click.ParamType[tuple[BootPath, ...]]):
@@ -74,12 +66,10 @@ class BootType(click.ParamType[tuple[BootPath, ...]]):
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[BootPath, ...]:
         if isinstance(value, tuple):
             return value
-        if value == "all":
-            return tuple(BootPath)
         try:
-            return tuple(dict.fromkeys(BootPath(part) for part in value.split(",")))
-        except ValueError:
-            self.fail(f"{value!r} is none of direct, multiboot, iso, all", param, ctx)
+            return notation.parse_boot_paths(value)
+        except SpecError as error:
+            self.fail(f"{error}, all", param, ctx)
 
 
 @dataclass(frozen=True)
@@ -174,57 +164,21 @@ class Selection:
 
 
 def find_maps(names: Iterable[str]) -> list[MemoryMap]:
-    """Return the maps that each of ``names`` means.
-
-    A name is ``all``, a map of the library, a file, or a map in the compact notation itself.
-    """
-    found: list[MemoryMap] = []
-    for name in names:
-        if name == "all":
-            found += library.all_maps()
-        elif name in library.names():
-            found.append(library.get(name))
-        elif _is_file(name):
-            found += load_maps(Path(name))
-        elif re.search(r"[\s,@:]", name):
-            found += parse_maps(name, "--map")
-        elif name.startswith((".", "/", "~")):
-            raise click.BadParameter(f"there is no regular file {name}")
-        else:
-            library.get(name)  # says that there is none, and which are near
-    return found
-
-
-def _is_file(name: str) -> bool:
+    """Return the maps that each of ``names`` means: see :mod:`harness.maps.find`."""
     try:
-        return Path(name).is_file()
-    except OSError:
-        return False  # a long map in the notation is too long for a file's name
+        return [found for name in names for found in find.find_maps(name, "--map")]
+    except FileNotFoundError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
     """Return the kernel at ``path``: a description, a folder with one, an ELF; None: bundled."""
-    if path is not None and _is_built(path):
+    if path is not None and is_built(path):
         if variables:
             raise click.UsageError(f"--build has no effect: {path} is a built kernel")
-        return load_kernel(path, Description.none())
-    description = describe(path)
-    if not build_directory(description, variables).exists():
+    elif not build_directory(describe(path), variables).exists():
         click.echo(f"harness: building {path or 'the bundled kernel'}", err=True)
-    return build(description, variables)
-
-
-def describe(path: Path | None) -> Description:
-    """Return what is known of the kernel at ``path`` without building it."""
-    if path is None:
-        return bundled_description()
-    if _is_built(path):
-        return Description.none()
-    return load_description(path / "harness.toml" if path.is_dir() else path)
-
-
-def _is_built(path: Path) -> bool:
-    return path.is_file() and path.suffix != ".toml"
+    return find_kernel.load_or_build(path, variables)
 
 
 def _variables(

@@ -8,7 +8,7 @@ _STEPS = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 def size(count: int) -> str:
     """Return bytes in the largest unit that leaves no fraction: ``64M``, ``3583M``, ``4097``.
 
-    :func:`harness.cli.options.parse_size` reads it back.
+    :func:`harness.machine.notation.parse_size` reads it back.
     """
     for step, unit in _STEPS:
         if count and count % step == 0:

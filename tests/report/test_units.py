@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import click
 import pytest
 
-from harness.cli.options import parse_size
+from harness.machine.errors import SpecError
+from harness.machine.notation import parse_size
 from harness.report.units import about, size
 
 
@@ -24,7 +24,7 @@ def test_sizes_as_people_write_them(text: str, count: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "M", "64MM", "1.5G", "-1M", "64M1"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(click.BadParameter):
+    with pytest.raises(SpecError):
         parse_size(text)
 
 
