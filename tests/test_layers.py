@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import re
 import subprocess
 from collections.abc import Iterator
@@ -113,9 +114,14 @@ def _literals(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+_SCHEMA = [path.stem for path in (HARNESS / "image" / "schema").glob("[a-z]*.py")]
+
+
 def _schema_keys() -> set[str]:
     """Return the words of ``harness.toml``: the harness's own, whatever a kernel calls things."""
-    tables = [value for value in vars(description).values() if dataclasses.is_dataclass(value)]
+    modules = [importlib.import_module(f"harness.image.schema.{name}") for name in _SCHEMA]
+    values = [value for module in (description, *modules) for value in vars(module).values()]
+    tables = [value for value in values if dataclasses.is_dataclass(value)]
     return {field.name for table in tables for field in dataclasses.fields(table)}
 
 

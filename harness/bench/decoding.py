@@ -11,8 +11,8 @@ from harness.bench.machines import without_gap
 from harness.bench.measurement import Measurement, seconds_of
 from harness.check.inspect import control_registers
 from harness.debug.mi import MiSession
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.decode import decode
-from harness.decode.state import ControlRegisters
 from harness.image.kernel_image import KernelImage
 from harness.machine.gdb_socket import gdb_socket
 from harness.machine.guest import Guest

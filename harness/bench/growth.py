@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from harness.bench.machines import without_gap
 from harness.bench.measurement import Measurement
-from harness.image.description import Preset
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.running import Preset
 from harness.machine.pool import Pool
 from harness.workload.curve import GROWS, SIZES, Point, growth
 from harness.workload.curve import measure_point as measure_one

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 
 from harness.check.runs import FRAME_SIZE
-from harness.image.description import Address, DescriptionError
+from harness.image.errors import DescriptionError
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.layout import Address
 
 ADDRESS_SPACE = 1 << 32
 

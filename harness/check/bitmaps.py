@@ -15,7 +15,8 @@ from harness.check.model import ALLOCATABLE, READY, Model
 from harness.check.runs import Mask, runs_by_key
 from harness.check.taken import boot_time_records, why_in_words, why_taken
 from harness.check.violation import Violation
-from harness.decode.state import Bitmap, MemoryState
+from harness.decode.belief.frames import Bitmap
+from harness.decode.state import MemoryState
 
 
 def check_bitmaps(model: Model, state: MemoryState) -> tuple[Violation, ...]:

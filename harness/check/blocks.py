@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.decode.state import FreeLists
+from harness.decode.belief.frames import FreeLists
 
 
 @dataclass(frozen=True)

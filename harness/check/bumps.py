@@ -16,7 +16,8 @@ from harness.check.model import ALLOCATABLE, FRAME_LIMIT, READY, Model
 from harness.check.runs import FRAME_SIZE, Mask, outward, runs_by_key
 from harness.check.taken import USED, why_in_words, why_taken
 from harness.check.violation import Violation
-from harness.decode.state import Bump, BumpRange, MemoryState
+from harness.decode.belief.frames import Bump, BumpRange
+from harness.decode.state import MemoryState
 
 
 def check_bumps(model: Model, state: MemoryState) -> tuple[Violation, ...]:

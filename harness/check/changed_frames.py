@@ -8,7 +8,8 @@ from harness.check.blocks import Blocks
 from harness.check.changes import Changes, from_frame_zero, widened
 from harness.check.model import FRAME_LIMIT
 from harness.check.runs import Mask
-from harness.decode.state import Bitmap, Bump, FreeLists, Held, MemoryState, PairMap
+from harness.decode.belief.frames import Bitmap, Bump, FreeLists, Held, PairMap
+from harness.decode.state import MemoryState
 
 TABLE = "frame table"
 

@@ -8,16 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.check.changes import Addresses, Changes
-from harness.decode.state import (
-    Cache,
-    Caches,
-    Heap,
-    LargeBlocks,
-    MemoryState,
-    Slab,
-    SubblockHeap,
-    SubblockValue,
-)
+from harness.decode.belief.heaps import Heap, LargeBlocks, SubblockHeap, SubblockValue
+from harness.decode.belief.slabs import Cache, Caches, Slab
+from harness.decode.state import MemoryState
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.check.changes import Changes
-from harness.decode.state import AddressSpaces, ControlRegisters, MemoryState, PageTables, Space
+from harness.decode.belief.paging import ControlRegisters, PageTables
+from harness.decode.belief.spaces import AddressSpaces, Space
+from harness.decode.state import MemoryState
 
 _RIGHTS = ("writable", "user", "executable", "global_")
 _UNLIKE = {

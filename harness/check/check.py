@@ -28,7 +28,8 @@ from harness.check.spaces import check_spaces
 from harness.check.subblocks import check_subblock_heaps
 from harness.check.summary import Summary, summarise
 from harness.check.violation import Violation
-from harness.decode.state import DecodeFault, MemoryState
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.state import MemoryState
 
 
 def check(model: Model, state: MemoryState) -> tuple[Violation, ...]:

@@ -19,8 +19,9 @@ from harness.check.inspect import Inspection
 from harness.check.model import Model
 from harness.check.runs import FRAME_SIZE
 from harness.check.violation import Violation
-from harness.decode.state import MemoryState, PageTables
-from harness.image.description import Monitor
+from harness.decode.belief.paging import PageTables
+from harness.decode.state import MemoryState
+from harness.image.schema.running import Monitor
 from harness.machine.guest import Guest
 from harness.machine.monitor import KernelMonitor
 

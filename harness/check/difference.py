@@ -10,7 +10,8 @@ from harness.check.changed_heaps import note_heaps
 from harness.check.changed_pages import note_pages
 from harness.check.changes import Change, Changes
 from harness.check.faults import every_fault
-from harness.decode.state import DecodeFault, MemoryState
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.state import MemoryState
 
 
 @dataclass(frozen=True)

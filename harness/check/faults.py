@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.decode.state import DecodeFault, MemoryState
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.state import MemoryState
 
 
 def every_fault(state: MemoryState) -> Iterator[DecodeFault]:

@@ -10,7 +10,8 @@ from harness.check.findings import Findings
 from harness.check.model import FRAME_LIMIT, Model
 from harness.check.runs import Mask
 from harness.check.violation import Violation
-from harness.decode.state import MapRegion, MemoryState
+from harness.decode.belief.frames import MapRegion
+from harness.decode.state import MemoryState
 
 
 def check_firmware_map(model: Model, state: MemoryState) -> tuple[Violation, ...]:

@@ -14,7 +14,8 @@ from harness.check.model import ALLOCATABLE, IMAGE, Model
 from harness.check.runs import Mask, runs_by_key
 from harness.check.taken import boot_time_records
 from harness.check.violation import Violation
-from harness.decode.state import FrameTable, MemoryState
+from harness.decode.belief.frames import FrameTable
+from harness.decode.state import MemoryState
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from harness.check.findings import Findings
 from harness.check.model import ALLOCATABLE, Model
 from harness.check.runs import FRAME_SIZE, in_number, outward
 from harness.check.violation import Violation
-from harness.decode.state import FreeLists, MemoryState
+from harness.decode.belief.frames import FreeLists
+from harness.decode.state import MemoryState
 
 _NO_BLOCK = 255
 """Stands where no free block begins; no order is that large."""

@@ -7,7 +7,8 @@ import numpy as np
 from harness.check.findings import Findings
 from harness.check.runs import FRAME_SIZE
 from harness.check.violation import Violation
-from harness.decode.state import HeapBytes, MemoryState
+from harness.decode.belief.heaps import HeapBytes
+from harness.decode.state import MemoryState
 
 
 def check_heap_bytes(state: MemoryState) -> tuple[Violation, ...]:

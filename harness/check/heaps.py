@@ -11,7 +11,9 @@ from harness.check.pages import ABSENT, heap_range, mapped_pages, page_frames, u
 from harness.check.paging import ENTRY_UNCACHED
 from harness.check.runs import FRAME_SIZE, counted, frames_in_words
 from harness.check.violation import Violation
-from harness.decode.state import Heap, HeapArea, HeapBlock, MemoryState, PageTables
+from harness.decode.belief.heaps import Heap, HeapArea, HeapBlock
+from harness.decode.belief.paging import PageTables
+from harness.decode.state import MemoryState
 
 
 def check_heaps(state: MemoryState) -> tuple[Violation, ...]:

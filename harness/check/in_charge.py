@@ -9,7 +9,8 @@ from __future__ import annotations
 from harness.check.findings import Findings
 from harness.check.model import READY, Model
 from harness.check.violation import Violation
-from harness.decode.state import Bitmap, Bump, MemoryState
+from harness.decode.belief.frames import Bitmap, Bump
+from harness.decode.state import MemoryState
 
 
 def is_in_charge(

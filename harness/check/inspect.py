@@ -11,8 +11,9 @@ from harness.check.ledger import Ledger
 from harness.check.model import READY, Model
 from harness.check.summary import Summary
 from harness.check.violation import Violation
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.decode import decode
-from harness.decode.state import ControlRegisters, MemoryState
+from harness.decode.state import MemoryState
 from harness.machine.guest import Guest
 from harness.machine.multiboot import Placement, module_called
 

@@ -7,7 +7,8 @@ import numpy as np
 from harness.check.findings import Findings
 from harness.check.runs import FRAME_SIZE, counted
 from harness.check.violation import Violation
-from harness.decode.state import LargeBlock, LargeBlocks, MemoryState
+from harness.decode.belief.heaps import LargeBlock, LargeBlocks
+from harness.decode.state import MemoryState
 
 
 def check_large_blocks(state: MemoryState) -> tuple[Violation, ...]:

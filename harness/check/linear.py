@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from harness.check.addresses import address_in, pages_of, whole_pages
 from harness.check.runs import outward
-from harness.image.description import LinearMapping
 from harness.image.kernel_image import KernelImage, Segment
+from harness.image.schema.layout import LinearMapping
 
 PRESENT = 1
 WRITABLE = 2

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.check.runs import FRAME_SIZE
-from harness.decode.state import Heap, PageTables
+from harness.decode.belief.heaps import Heap
+from harness.decode.belief.paging import PageTables
 
 ABSENT = -1
 

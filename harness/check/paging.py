@@ -23,7 +23,8 @@ from harness.check.pages import heap_range, mapped_pages
 from harness.check.runs import FRAME_SIZE, Mask
 from harness.check.user_pages import by_hand
 from harness.check.violation import Violation
-from harness.decode.state import ControlRegisters, MemoryState, PageTables
+from harness.decode.belief.paging import ControlRegisters, PageTables
+from harness.decode.state import MemoryState
 
 CR0_WP = 1 << 16
 """Supervisor writes obey read-only pages: SDM volume 3, section 2.5."""

@@ -13,7 +13,8 @@ from harness.check.free_lists import handed_over
 from harness.check.model import Model
 from harness.check.runs import FRAME_SIZE, Mask
 from harness.check.violation import Violation
-from harness.decode.state import FreeLists, MemoryState, PairMap, PairZone
+from harness.decode.belief.frames import FreeLists, PairMap, PairZone
+from harness.decode.state import MemoryState
 
 
 def check_pair_maps(model: Model, state: MemoryState) -> tuple[Violation, ...]:

@@ -12,9 +12,9 @@ import numpy as np
 from harness.check.model import ALLOCATABLE, Model
 from harness.check.runs import FRAME_SIZE, Mask, runs
 from harness.image.c_type import Kind
-from harness.image.description import FrameTable
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.frames import FrameTable
 
 MARGIN_FRAMES = 32
 """Frames beyond the big tables that a kernel may want before it is ready: page directories,

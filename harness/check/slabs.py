@@ -9,7 +9,8 @@ import numpy as np
 from harness.check.findings import Findings
 from harness.check.runs import FRAME_SIZE, counted, frames_in_words
 from harness.check.violation import Violation
-from harness.decode.state import Cache, Caches, MemoryState, Slab
+from harness.decode.belief.slabs import Cache, Caches, Slab
+from harness.decode.state import MemoryState
 
 
 def check_slabs(state: MemoryState) -> tuple[Violation, ...]:

@@ -18,7 +18,8 @@ from harness.check.paging import ENTRY_GLOBAL, ENTRY_UNCACHED, report_mappings
 from harness.check.runs import FRAME_SIZE, Mask, counted, frames_in_words
 from harness.check.user_pages import RegionPages, region_pages
 from harness.check.violation import Violation
-from harness.decode.state import AddressSpaces, MapPart, MemoryState, Space, UserRegion
+from harness.decode.belief.spaces import AddressSpaces, MapPart, Space, UserRegion
+from harness.decode.state import MemoryState
 
 SLOT_BITS = {"32-bit": 22, "PAE": 30, "4-level": 39}
 """Bits of a virtual address that one entry of the top table translates (SDM volume 3, 4.3-4.5)."""

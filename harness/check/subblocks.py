@@ -11,13 +11,9 @@ from harness.check.findings import Findings
 from harness.check.pages import mapped_pages
 from harness.check.runs import FRAME_SIZE, counted
 from harness.check.violation import Violation
-from harness.decode.state import (
-    MemoryState,
-    PageTables,
-    SubblockBlock,
-    SubblockHeap,
-    SubblockValue,
-)
+from harness.decode.belief.heaps import SubblockBlock, SubblockHeap, SubblockValue
+from harness.decode.belief.paging import PageTables
+from harness.decode.state import MemoryState
 from harness.decode.subblock_map import live_runs, metadata_of
 
 COLOURS = 3

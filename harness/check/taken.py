@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from harness.check.model import ALLOCATABLE, Model
 from harness.check.runs import FRAME_SIZE, outward
-from harness.decode.state import Bitmap, Bump, MemoryState, Metadata
+from harness.decode.belief.frames import Bitmap, Bump, Metadata
+from harness.decode.state import MemoryState
 
 USED = 0xFFFF
 """Key of a frame that the memory manager itself has taken; no reason of a model is that large."""

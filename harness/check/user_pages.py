@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from harness.check.pages import mapped_pages
 from harness.check.runs import FRAME_SIZE, Mask
-from harness.decode.state import AddressSpaces, Space
+from harness.decode.belief.spaces import AddressSpaces, Space
 
 PAGES = range((1 << 32) // FRAME_SIZE)
 """Of a 32-bit address space."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from harness.debug.mi import GdbError
 from harness.image.build import BuildError
-from harness.image.description import DescriptionError
 from harness.image.elf import ImageError
+from harness.image.errors import DescriptionError
 from harness.machine.errors import MachineError, SpecError
 from harness.maps.library import UnknownMap
 from harness.maps.syntax import MapSyntaxError

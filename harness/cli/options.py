@@ -12,9 +12,9 @@ import click
 
 from harness.image import find as find_kernel
 from harness.image.build import build_directory
-from harness.image.description import Preset
 from harness.image.find import describe, is_built
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.running import Preset
 from harness.machine import notation
 from harness.machine.errors import SpecError
 from harness.machine.notation import DEFAULT_MEMORY

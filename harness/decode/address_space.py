@@ -11,7 +11,7 @@ from bisect import bisect_right
 import numpy as np
 import numpy.typing as npt
 
-from harness.decode.state import PageTables
+from harness.decode.belief.paging import PageTables
 from harness.ram.protocol import AbsentMemory, Ram
 
 MAX_READ = 64 << 20

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.decode.belief.frames import Bitmap
 from harness.decode.context import MAX_FRAMES, Context
 from harness.decode.frame_table import element_of
-from harness.decode.state import Bitmap
-from harness.image.description import Bitmap as Description
+from harness.image.schema.frames import Bitmap as Description
 
 
 def decode_bitmap(context: Context, description: Description, moment: str) -> Bitmap | None:

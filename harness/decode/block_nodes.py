@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
 from harness.decode.links import CHUNK, POINTER, BadNode, Break, ListShape, back_break, follow
-from harness.decode.state import FRAME_SIZE
-from harness.image.description import FreeLists as Description
+from harness.image.schema.frames import FreeLists as Description
 
 LARGEST_LOOK = 16 << 20
 """Bytes of RAM looked at as one while following. It begins with :data:`CHUNK` and grows with the

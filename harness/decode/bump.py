@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.decode.belief.frames import Bump, BumpRange
 from harness.decode.context import Context
-from harness.decode.state import Bump, BumpRange
 from harness.decode.table import read_table
-from harness.image.description import Bump as Description
+from harness.image.schema.frames import Bump as Description
 
 
 def decode_bump(context: Context, description: Description, moment: str) -> Bump | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.decode.address_space import AddressSpace, NotReadable
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.expression import Evaluator, NoValue
-from harness.decode.state import FRAME_SIZE, DecodeFault
-from harness.image.description import DescriptionError
+from harness.image.errors import DescriptionError
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
 

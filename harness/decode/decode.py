@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from harness.decode.address_space import AddressSpace, NotReadable
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.frames import FrameTable, Held
+from harness.decode.belief.paging import FRAME_SIZE, ControlRegisters
+from harness.decode.belief.spaces import AddressSpaces
 from harness.decode.bitmap import decode_bitmap
 from harness.decode.bump import decode_bump
 from harness.decode.context import Context, DescriptionMismatch, Undecodable, fault_of
@@ -22,15 +26,7 @@ from harness.decode.page_tables import decode_page_tables
 from harness.decode.pair_map import decode_pair_map
 from harness.decode.slab import decode_caches
 from harness.decode.spaces import decode_spaces
-from harness.decode.state import (
-    FRAME_SIZE,
-    AddressSpaces,
-    ControlRegisters,
-    DecodeFault,
-    FrameTable,
-    Held,
-    MemoryState,
-)
+from harness.decode.state import MemoryState
 from harness.decode.subblock import decode_subblock_heap
 from harness.decode.subblock_map import bytes_of_subblocks
 from harness.image.errors import UnknownName

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.decode.state import DecodeFault
+from harness.decode.belief.fault import DecodeFault
 
 LISTED = 20
 """Faults of one kind that are listed one by one."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.decode.belief.frames import MapRegion
 from harness.decode.context import Context
-from harness.decode.state import MapRegion
 from harness.decode.table import read_table
-from harness.image.description import FirmwareMap as Description
+from harness.image.schema.layout import FirmwareMap as Description
 
 
 def decode_firmware_map(context: Context, described: Description) -> tuple[MapRegion, ...] | None:

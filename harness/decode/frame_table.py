@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.decode.belief.frames import FrameTable
 from harness.decode.context import MAX_FRAMES, Context, Undecodable
 from harness.decode.expression import Value
-from harness.decode.state import FrameTable
 from harness.image.c_type import CType, Kind
-from harness.image.description import FrameTable as Description
+from harness.image.schema.frames import FrameTable as Description
 
 
 @dataclass(frozen=True)

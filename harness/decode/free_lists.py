@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import NotReadable
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.frames import FreeList, FreeLists
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.block_nodes import BlockNodes
 from harness.decode.context import MAX_FRAMES, Context, Undecodable
 from harness.decode.expression import Evaluator, Scope, Value
@@ -23,9 +26,8 @@ from harness.decode.links import (
     PointerReader,
     follow,
 )
-from harness.decode.state import FRAME_SIZE, DecodeFault, FreeList, FreeLists
 from harness.image.c_type import CType, Kind
-from harness.image.description import FreeLists as Description
+from harness.image.schema.frames import FreeLists as Description
 
 MAX_ZONES = 64
 MAX_ORDERS = 64

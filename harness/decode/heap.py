@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.heaps import Heap, HeapArea, HeapBlock, Magic
 from harness.decode.context import Context, Undecodable
 from harness.decode.expression import Scope, Value
 from harness.decode.links import Break, Chain
 from harness.decode.records import Records, follow_circular, read_all
-from harness.decode.state import DecodeFault, Heap, HeapArea, HeapBlock, Magic
 from harness.image.c_type import CType
-from harness.image.description import Heap as Description
+from harness.image.schema.heaps import Heap as Description
 
 MAX_AREAS = 1 << 18
 """A page each would fill 1 GiB, the kernel's part of most 32-bit address spaces."""

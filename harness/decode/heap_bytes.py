@@ -7,17 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from harness.decode.state import (
-    EXTENT,
-    FRAME_SIZE,
-    ByteKind,
-    Cache,
-    Caches,
-    Heap,
-    HeapBytes,
-    LargeBlocks,
-    Slab,
-)
+from harness.decode.belief.heaps import EXTENT, ByteKind, Heap, HeapBytes, LargeBlocks
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.belief.slabs import Cache, Caches, Slab
 
 MAX_PAGES = 1 << 20
 """Of all areas or blocks together: 4 GiB. Who claims more is reported elsewhere."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.decode.belief.frames import Held
 from harness.decode.bitmap import read_bits
 from harness.decode.context import MAX_FRAMES, Context
-from harness.decode.state import Held
-from harness.image.description import Held as Description
+from harness.image.schema.frames import Held as Description
 
 
 def decode_held(context: Context, description: Description) -> Held:

@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any
 
 from harness.decode.address_space import AddressSpace, NotReadable
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.context import Context
 from harness.decode.expression import Evaluator, NoValue
 from harness.decode.page_tables import decode_page_tables
-from harness.decode.state import ControlRegisters
 from harness.image.description import Description
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.heaps import LargeBlock, LargeBlocks
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
 from harness.decode.heap_bytes import believed
 from harness.decode.links import Break
 from harness.decode.records import follow_circular, read_all
-from harness.decode.state import FRAME_SIZE, DecodeFault, LargeBlock, LargeBlocks
-from harness.image.description import LargeBlocks as Description
+from harness.image.schema.heaps import LargeBlocks as Description
 
 MAX_BLOCKS = 1 << 20
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from harness.decode.belief.frames import Metadata
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
 from harness.decode.expression import Scope, Value
-from harness.decode.state import FRAME_SIZE, Metadata
-from harness.image.description import Metadata as Description
+from harness.image.schema.frames import Metadata as Description
 
 MAX_CHAIN = 1 << 16
 """Records followed: frames of them, 256 MiB."""

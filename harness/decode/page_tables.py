@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.paging import MAPPING, ControlRegisters, PageTables
 from harness.decode.fault_log import list_faults
 from harness.decode.paging_modes import (
     CR4_PGE,
@@ -30,7 +32,6 @@ from harness.decode.paging_modes import (
     paging_mode,
 )
 from harness.decode.ram_map import RamMap
-from harness.decode.state import MAPPING, ControlRegisters, DecodeFault, PageTables
 from harness.ram.protocol import Ram
 
 MAX_TABLES = 4096

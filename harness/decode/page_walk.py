@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.decode.belief.paging import FRAME_SIZE, ControlRegisters
 from harness.decode.paging_modes import (
     LARGE,
     NO_EXECUTE,
@@ -16,7 +17,6 @@ from harness.decode.paging_modes import (
     bit_names,
     paging_mode,
 )
-from harness.decode.state import FRAME_SIZE, ControlRegisters
 from harness.ram.protocol import AbsentMemory, Ram
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.decode.state import ControlRegisters
+from harness.decode.belief.paging import ControlRegisters
 
 CR0_PG = 1 << 31
 CR4_PSE = 1 << 4

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.decode.belief.frames import PairMap, PairZone
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.bitmap import read_bits
 from harness.decode.context import MAX_FRAMES, Context, Undecodable
 from harness.decode.expression import Scope
 from harness.decode.free_lists import MAX_ORDERS, MAX_ZONES
-from harness.decode.state import FRAME_SIZE, PairMap, PairZone
-from harness.image.description import PairMap as Description
+from harness.image.schema.frames import PairMap as Description
 
 
 def decode_pair_map(context: Context, description: Description) -> PairMap:

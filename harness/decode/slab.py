@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import NotReadable
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.belief.slabs import Cache, Caches, Slab
 from harness.decode.context import Context, Undecodable
 from harness.decode.expression import NoValue, Scope, Value
 from harness.decode.links import Break
 from harness.decode.records import Records, follow_circular, read_all
 from harness.decode.slab_objects import find_damage, follow_free
-from harness.decode.state import FRAME_SIZE, Cache, Caches, DecodeFault, Slab
 from harness.image.c_type import CType
-from harness.image.description import Caches as Description
+from harness.image.schema.heaps import Caches as Description
 
 MAX_CACHES = 1 << 12
 MAX_LABEL = 256

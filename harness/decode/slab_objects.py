@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from harness.decode.belief.slabs import Damage
 from harness.decode.links import Break
-from harness.decode.state import Damage
 
 MAX_DAMAGE = 8
 """Wrong bytes of one slab that are told."""

@@ -9,24 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import NotReadable
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.paging import MAPPING, ControlRegisters, PageTables
+from harness.decode.belief.spaces import AddressSpaces, MapPart, Space, UserRegion
 from harness.decode.context import Context, Undecodable
 from harness.decode.links import Break
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.paging_modes import paging_mode
 from harness.decode.record_list import RecordType, read_records
-from harness.decode.state import (
-    MAPPING,
-    AddressSpaces,
-    ControlRegisters,
-    DecodeFault,
-    MapPart,
-    PageTables,
-    Space,
-    UserRegion,
-)
 from harness.decode.table import read_table
-from harness.image.description import AddressSpaces as Description
-from harness.image.description import MapTable, UserRegions
+from harness.image.schema.spaces import AddressSpaces as Description
+from harness.image.schema.spaces import MapTable, UserRegions
 from harness.ram.protocol import AbsentMemory
 
 MAX_SPACES = 1 << 13

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.decode.address_space import NotReadable
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.heaps import SubblockBlock, SubblockHeap
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
 from harness.decode.expression import Scope, Value
 from harness.decode.links import Break, Chain, ListShape, PointerReader, follow
-from harness.decode.state import FRAME_SIZE, DecodeFault, SubblockBlock, SubblockHeap
 from harness.image.c_type import CType
-from harness.image.description import SubblockHeap as Description
+from harness.image.schema.heaps import SubblockHeap as Description
 
 MAX_CHUNKS = (1 << 32) // FRAME_SIZE
 """Pages of all blocks together: a 32-bit address space has no more."""

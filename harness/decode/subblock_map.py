@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.decode.state import (
+from harness.decode.belief.heaps import (
     EXTENT,
-    FRAME_SIZE,
     ByteKind,
     HeapBytes,
     SubblockBlock,
     SubblockHeap,
     SubblockValue,
 )
+from harness.decode.belief.paging import FRAME_SIZE
 
 
 def metadata_of(heap: SubblockHeap, block: SubblockBlock) -> int:

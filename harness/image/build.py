@@ -16,10 +16,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.image.cache import cache_directory
-from harness.image.description import Build, Description, DescriptionError
+from harness.image.description import Description
 from harness.image.elf import load_kernel
-from harness.image.errors import BuildError
+from harness.image.errors import BuildError, DescriptionError
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.running import Build
 
 __all__ = ["BuildError", "build", "build_directory", "default_build_root"]
 

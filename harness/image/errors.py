@@ -14,6 +14,10 @@ class BuildError(Exception):
     """A kernel that could not be built; the message quotes the command and its last output."""
 
 
+class DescriptionError(Exception):
+    """A description file that cannot be used: ``file:line: what is wrong``."""
+
+
 class UnknownName(LookupError):
     """A symbol, type, enumerator or variable that the kernel does not have."""
 

@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.image.build import build
-from harness.image.description import (
-    Description,
-    DescriptionError,
-    bundled_description,
-    load_description,
-)
+from harness.image.description import Description, bundled_description, load_description
 from harness.image.elf import load_kernel
+from harness.image.errors import DescriptionError
 from harness.image.kernel_image import KernelImage
 
 FILE = "harness.toml"

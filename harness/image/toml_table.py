@@ -16,14 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harness.image.errors import DescriptionError
+
 Where = tuple[str | int, ...]
 """The way to a value: keys, and indices into arrays of tables."""
 
 T = TypeVar("T")
-
-
-class DescriptionError(Exception):
-    """A description file that cannot be used: ``file:line: what is wrong``."""
 
 
 @dataclasses.dataclass(frozen=True)

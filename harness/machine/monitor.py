@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
-from harness.image.description import Description, Monitor
+from harness.image.description import Description
 from harness.image.monitor_command import Argument, MonitorCommand
+from harness.image.schema.running import Monitor
 from harness.machine.console import Console
 from harness.machine.errors import CommandFailed, MonitorError
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from harness.decode.state import FRAME_SIZE, MemoryState
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 from harness.policy.zones import HIGHEST_ZONE
 
 FrameList = OrderedDict[int, None]

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from harness.decode.state import Bitmap, MemoryState
+from harness.decode.belief.frames import Bitmap
+from harness.decode.state import MemoryState
 
 _CHUNK = 512
 """Frames of a chunk."""

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-from harness.decode.state import FRAME_SIZE, Heap, MemoryState
+from harness.decode.belief.heaps import Heap
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 from harness.policy.protocols import FramePolicy
 from harness.policy.zones import HIGH, NORMAL, ZERO
 

@@ -7,7 +7,8 @@ the block lies right behind.
 
 from __future__ import annotations
 
-from harness.decode.state import FRAME_SIZE, MemoryState
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 from harness.policy.protocols import FramePolicy
 from harness.policy.slab import SlabPolicy
 from harness.policy.zones import NORMAL

@@ -6,7 +6,8 @@ A run counts as behind the cursor when its first frame is. A free does not move 
 
 from __future__ import annotations
 
-from harness.decode.state import FRAME_SIZE, MemoryState
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 from harness.policy.free_frames import FreeFrames, bitmap_in_charge
 from harness.policy.zones import HIGHEST_ZONE
 

@@ -16,7 +16,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from harness.decode.state import FRAME_SIZE, MemoryState, PairZone
+from harness.decode.belief.frames import PairZone
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 from harness.policy.zones import HIGHEST_ZONE
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from harness.decode.state import FRAME_SIZE, Cache
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.belief.slabs import Cache
 from harness.policy.protocols import FramePolicy
 from harness.policy.zones import NORMAL
 

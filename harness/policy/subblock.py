@@ -8,7 +8,8 @@ the empty block that is kept goes back first, and is asked for again with the ot
 
 from __future__ import annotations
 
-from harness.decode.state import FRAME_SIZE, MemoryState
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 from harness.policy.chunks import ChunkSource, FrameChunks, UserChunks
 from harness.policy.protocols import FramePolicy
 from harness.policy.subblock_list import SubblockList, subblock_heap

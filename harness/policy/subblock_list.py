@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from harness.decode.state import FRAME_SIZE, MemoryState, SubblockBlock, SubblockHeap, SubblockValue
+from harness.decode.belief.heaps import SubblockBlock, SubblockHeap, SubblockValue
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 
 _FREE, _TAKEN = b"\0", b"\1"
 

@@ -7,7 +7,8 @@ given at all.
 
 from __future__ import annotations
 
-from harness.decode.state import FRAME_SIZE, MemoryState
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.state import MemoryState
 from harness.policy.chunks import ChunkSource, FrameChunks
 from harness.policy.protocols import FramePolicy
 from harness.policy.subblock_list import SubblockList, subblock_heap

@@ -13,7 +13,9 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from harness.decode.state import FRAME_SIZE, MapPart, MemoryState, Space
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.belief.spaces import MapPart, Space
+from harness.decode.state import MemoryState
 
 WORD = 4
 

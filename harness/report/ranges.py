@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.decode.state import PageTables
+from harness.decode.belief.paging import PageTables
 
 _RIGHTS = ("writable", "user", "executable", "global_", "level")
 

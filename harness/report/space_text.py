@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.decode.state import FRAME_SIZE, AddressSpaces, Space
+from harness.decode.belief.paging import FRAME_SIZE
+from harness.decode.belief.spaces import AddressSpaces, Space
 from harness.report.ranges import mapped_ranges
 from harness.report.units import about
 

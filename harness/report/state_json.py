@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.decode.state import FrameTable, MemoryState, PageTables
+from harness.decode.belief.frames import FrameTable
+from harness.decode.belief.paging import PageTables
+from harness.decode.state import MemoryState
 from harness.report.ranges import mapped_ranges
 from harness.report.space_text import spaces_json
 

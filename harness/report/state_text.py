@@ -6,23 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.decode.state import (
-    FRAME_SIZE,
+from harness.decode.belief.frames import (
     Bitmap,
     Bump,
-    Caches,
     FrameTable,
     FreeLists,
-    Heap,
-    LargeBlocks,
     MapRegion,
-    MemoryState,
     Metadata,
-    PageTables,
     PairMap,
-    SubblockHeap,
-    SubblockValue,
 )
+from harness.decode.belief.heaps import Heap, LargeBlocks, SubblockHeap, SubblockValue
+from harness.decode.belief.paging import FRAME_SIZE, PageTables
+from harness.decode.belief.slabs import Caches
+from harness.decode.state import MemoryState
 from harness.decode.subblock_map import live_runs
 from harness.image.description import Description
 from harness.report.ranges import mapped_ranges

@@ -55,7 +55,7 @@ def tape_module(kernel: KernelImage, operations: int = OPERATIONS, slots: int = 
     """Return an empty tape as a boot module.
 
     ``operations`` fit into one piece; ``slots`` is how many blocks may be told apart. Raise
-    :class:`harness.image.description.DescriptionError` for a kernel that has no tapes.
+    :class:`harness.image.errors.DescriptionError` for a kernel that has no tapes.
     """
     form = TapeFormat.of(kernel)
     return Module(form.blank(operations, slots), form.description.module)

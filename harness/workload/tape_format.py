@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.image.description import DescriptionError
-from harness.image.description import Tape as TapeDescription
+from harness.image.errors import DescriptionError
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.running import Tape as TapeDescription
 from harness.workload.operation import RESULT, Flag, Kind, Operations, Results
 
 _ALIGNMENT = 8

@@ -12,20 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from harness.check.model import Model
-from harness.decode.state import (
-    MAPPING,
-    ControlRegisters,
-    FrameTable,
-    FreeList,
-    FreeLists,
-    Heap,
-    HeapArea,
-    HeapBlock,
-    MapRegion,
-    MemoryState,
-    Metadata,
-    PageTables,
-)
+from harness.decode.belief.frames import FrameTable, FreeList, FreeLists, MapRegion, Metadata
+from harness.decode.belief.heaps import Heap, HeapArea, HeapBlock
+from harness.decode.belief.paging import MAPPING, ControlRegisters, PageTables
+from harness.decode.state import MemoryState
 from harness.image.description import load_description
 from harness.image.kernel_image import KernelImage, Segment
 from harness.maps.memory_map import MemoryMap

@@ -11,7 +11,8 @@ import pytest
 
 from harness.check.check import check
 from harness.check.model import Model
-from harness.decode.state import Bitmap, MemoryState
+from harness.decode.belief.frames import Bitmap
+from harness.decode.state import MemoryState
 from harness.image.description import load_description
 from tests.check import example
 

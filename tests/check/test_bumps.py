@@ -11,7 +11,8 @@ import pytest
 
 from harness.check.check import check
 from harness.check.model import Model
-from harness.decode.state import Bitmap, Bump, BumpRange, MemoryState
+from harness.decode.belief.frames import Bitmap, Bump, BumpRange
+from harness.decode.state import MemoryState
 from tests.check import example
 
 GIVEN = {*example.MEM_MAP, example.DIRECTORY, example.LINEAR_TABLE, example.HEAP_TABLE}

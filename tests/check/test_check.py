@@ -14,7 +14,11 @@ from harness.check.check import check, examine
 from harness.check.findings import LIMIT
 from harness.check.model import Model
 from harness.check.violation import Violation
-from harness.decode.state import MAPPING, DecodeFault, FrameTable, HeapArea, Magic, MemoryState
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.frames import FrameTable
+from harness.decode.belief.heaps import HeapArea, Magic
+from harness.decode.belief.paging import MAPPING
+from harness.decode.state import MemoryState
 from tests.check import example
 from tests.check.example import BASE, HEAP_START, PAGE
 

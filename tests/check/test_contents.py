@@ -8,8 +8,9 @@ import pytest
 
 from harness.check.contents import check_contents
 from harness.check.inspect import inspect_guest
-from harness.image.description import Description, FreeLists
+from harness.image.description import Description
 from harness.image.kernel_image import KernelImage, Segment
+from harness.image.schema.frames import FreeLists
 from harness.machine.machine import Machine
 from harness.machine.spec import BootPath, MachineSpec, Module
 from tests.check import example

@@ -16,7 +16,7 @@ from harness.check.cross_check import (
     samples,
     translate,
 )
-from harness.decode.state import MAPPING, PageTables
+from harness.decode.belief.paging import MAPPING, PageTables
 from tests.check import example
 
 TEXT = 0xC0100000

@@ -8,20 +8,18 @@ import numpy as np
 import pytest
 
 from harness.check.heap_bytes import check_heap_bytes
-from harness.decode.heap_bytes import bytes_of_areas, bytes_of_large_blocks, bytes_of_slabs
-from harness.decode.state import (
+from harness.decode.belief.heaps import (
     EXTENT,
     ByteKind,
-    Cache,
-    Caches,
     Heap,
     HeapArea,
     HeapBlock,
     HeapBytes,
     LargeBlock,
     LargeBlocks,
-    Slab,
 )
+from harness.decode.belief.slabs import Cache, Caches, Slab
+from harness.decode.heap_bytes import bytes_of_areas, bytes_of_large_blocks, bytes_of_slabs
 from tests.check import example
 
 PAGE = 4096

@@ -10,7 +10,9 @@ import pytest
 
 from harness.check.in_charge import check_in_charge
 from harness.check.model import Model
-from harness.decode.state import Bitmap, DecodeFault, FreeLists, MemoryState
+from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.frames import Bitmap, FreeLists
+from harness.decode.state import MemoryState
 from harness.image.description import load_description
 from tests.check import example
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.check.linear import linear_maps, user_pages, window_pages
-from harness.image.description import PageTables, UserSpace
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.layout import PageTables, UserSpace
 from tests.kernel.layouts import both_layouts, layout_of
 from tests.kernel.session import MIB, PAGE
 

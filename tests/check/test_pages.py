@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.check.pages import mapped_pages
-from harness.decode.state import MAPPING, PageTables
+from harness.decode.belief.paging import MAPPING, PageTables
 
 SIZES = (0x1000, 0x200000, 0x400000)
 

@@ -10,7 +10,8 @@ import pytest
 
 from harness.check.check import check
 from harness.check.model import Model
-from harness.decode.state import MemoryState, PairMap, PairZone
+from harness.decode.belief.frames import PairMap, PairZone
+from harness.decode.state import MemoryState
 from tests.check import example
 
 LARGEST = (9, 9, 8)

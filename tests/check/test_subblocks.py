@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.check.subblocks import check_subblock_heaps
-from harness.decode.state import ByteKind, SubblockBlock, SubblockHeap
+from harness.decode.belief.heaps import ByteKind, SubblockBlock, SubblockHeap
 from harness.decode.subblock_map import bytes_of_subblocks
 from tests.check import example
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import AddressSpace
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.context import Context
 from harness.decode.expression import Evaluator
 from harness.decode.page_tables import decode_page_tables
-from harness.decode.state import ControlRegisters
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import AbsentMemory
 

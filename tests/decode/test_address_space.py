@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.decode.address_space import MAX_READ, AddressSpace, NotReadable
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.page_tables import decode_page_tables
-from harness.decode.state import ControlRegisters
 from tests.decode.entries import small
 from tests.decode.memory import UNPAGED, ByteRam
 

@@ -6,10 +6,11 @@ import random
 
 import pytest
 
+from harness.decode.belief.frames import FreeLists
 from harness.decode.context import DescriptionMismatch
 from harness.decode.decode import decode
-from harness.decode.state import FreeLists, MemoryState
-from harness.image.description import DescriptionError
+from harness.decode.state import MemoryState
+from harness.image.errors import DescriptionError
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED, ByteRam, Loaded
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from harness.check.inspect import control_registers
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.decode import decode
 from harness.decode.page_walk import walk
-from harness.decode.state import ControlRegisters, MemoryState
+from harness.decode.state import MemoryState
 from harness.image.kernel_image import KernelImage
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from harness.decode.belief.frames import MapRegion
 from harness.decode.context import Undecodable
 from harness.decode.firmware_map import decode_firmware_map
-from harness.decode.state import MapRegion
 from tests.decode.conftest import Loader
 from tests.decode.memory import Loaded
 

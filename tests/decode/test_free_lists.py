@@ -8,13 +8,14 @@ from collections.abc import Iterable
 import pytest
 
 from harness.decode.address_space import AddressSpace
+from harness.decode.belief.frames import FreeLists
 from harness.decode.context import Undecodable
 from harness.decode.decode import decode
 from harness.decode.frame_table import read_frames
 from harness.decode.free_lists import decode_free_lists
 from harness.decode.links import ListShape, PointerReader, follow
 from harness.decode.page_tables import decode_page_tables
-from harness.decode.state import FreeLists, MemoryState
+from harness.decode.state import MemoryState
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED, ByteRam, Loaded
 

@@ -7,7 +7,7 @@ import pytest
 from harness.decode.context import DescriptionMismatch
 from harness.decode.decode import decode
 from harness.decode.state import MemoryState
-from harness.image.description import DescriptionError
+from harness.image.errors import DescriptionError
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED
 

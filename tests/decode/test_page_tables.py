@@ -7,9 +7,9 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.page_walk import walk
-from harness.decode.state import ControlRegisters
 from tests.decode.memory import ByteRam
 
 PG, PSE, PAE, NXE = 1 << 31, 1 << 4, 1 << 5, 1 << 11

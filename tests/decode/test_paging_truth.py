@@ -8,10 +8,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from harness.decode.belief.paging import ControlRegisters
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.page_walk import Walk, walk
 from harness.decode.paging_modes import bit_names, bits
-from harness.decode.state import ControlRegisters
 from tests.decode.entries import large, small, wide
 from tests.decode.memory import ByteRam
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.decode.belief.frames import PairMap
 from harness.decode.decode import decode
-from harness.decode.state import MemoryState, PairMap
-from harness.image.description import DescriptionError
+from harness.decode.state import MemoryState
+from harness.image.errors import DescriptionError
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED, Loaded
 

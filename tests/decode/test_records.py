@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from harness.decode.belief.frames import Bitmap, Bump, BumpRange
+from harness.decode.belief.heaps import Heap, Magic
 from harness.decode.decode import decode
-from harness.decode.state import Bitmap, Bump, BumpRange, Heap, Magic, MemoryState
+from harness.decode.state import MemoryState
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED, Loaded
 

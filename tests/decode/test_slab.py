@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from harness.decode.belief.slabs import Cache, Caches
 from harness.decode.decode import decode
-from harness.decode.state import Cache, Caches, MemoryState
+from harness.decode.state import MemoryState
 from tests.decode.conftest import Loader
 from tests.decode.memory import UNPAGED, Loaded
 

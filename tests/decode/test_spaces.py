@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.decode import spaces as decoder
+from harness.decode.belief.paging import ControlRegisters
+from harness.decode.belief.spaces import AddressSpaces, MapPart, UserRegion
 from harness.decode.decode import decode
-from harness.decode.state import AddressSpaces, ControlRegisters, MapPart, UserRegion
 from tests.decode.conftest import Loader
 from tests.decode.memory import Loaded
 

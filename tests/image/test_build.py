@@ -10,8 +10,9 @@ import pytest
 
 from harness.image.build import BuildError, build, build_directory, default_build_root
 from harness.image.cache import cache_directory
-from harness.image.description import Description, DescriptionError, load_description
+from harness.image.description import Description, load_description
 from harness.image.elf import ImageError
+from harness.image.errors import DescriptionError
 
 DESCRIPTION = """
 name = "two words"

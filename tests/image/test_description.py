@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from harness.image.description import (
     Description,
-    DescriptionError,
-    Zone,
     bundled_description,
     bundled_path,
     load_description,
 )
+from harness.image.errors import DescriptionError
+from harness.image.schema.layout import Zone
 from harness.image.toml_table import read_toml
 
 

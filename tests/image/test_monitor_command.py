@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.image.description import DescriptionError, load_description
+from harness.image.description import load_description
+from harness.image.errors import DescriptionError
 from harness.image.monitor_command import Argument, MonitorCommand
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from harness.decode.state import Cache
+from harness.decode.belief.slabs import Cache
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool

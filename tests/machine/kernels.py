@@ -6,9 +6,10 @@ import re
 import subprocess
 from pathlib import Path
 
-from harness.image.description import Console, Description
+from harness.image.description import Description
 from harness.image.elf import load_kernel
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.running import Console
 
 START = """
 .text

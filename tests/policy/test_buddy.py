@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 
 from harness.check.inspect import Inspection
-from harness.decode.state import FreeLists
+from harness.decode.belief.frames import FreeLists
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.policy.buddy import BuddyPolicy

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.decode.state import Bitmap
+from harness.decode.belief.frames import Bitmap
 from harness.policy.free_frames import FreeFrames
 
 FRAMES = 3000

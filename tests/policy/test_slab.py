@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from harness.check.inspect import Inspection
-from harness.decode.state import Cache, MemoryState
+from harness.decode.belief.slabs import Cache
+from harness.decode.state import MemoryState
 from harness.image.kernel_image import KernelImage
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool

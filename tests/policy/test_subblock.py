@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from harness.check.inspect import Inspection
-from harness.decode.state import MemoryState, SubblockHeap, SubblockValue
+from harness.decode.belief.heaps import SubblockHeap, SubblockValue
+from harness.decode.state import MemoryState
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.policy.policies import frame_policy, heap_policy

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from harness.check.inspect import inspect_guest
-from harness.decode.state import MemoryState, Space
+from harness.decode.belief.spaces import Space
+from harness.decode.state import MemoryState
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.decode.state import MAPPING, PageTables
+from harness.decode.belief.paging import MAPPING, PageTables
 from harness.report.ranges import mapped_ranges
 
 PAGE = 4096

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.image.description import DescriptionError, bundled_description
+from harness.image.description import bundled_description
+from harness.image.errors import DescriptionError
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool

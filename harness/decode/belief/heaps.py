@@ -1,0 +1,169 @@
+"""What a kernel believes of its heaps."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.decode.belief.fault import DecodeFault
+
+
+@dataclass(frozen=True)
+class Magic:
+    """A number in a header that is not the one that marks it."""
+
+    address: int
+    """Virtual."""
+    found: int
+    wanted: int
+
+
+@dataclass(frozen=True)
+class HeapBlock:
+    """A block of a heap with a header; addresses virtual."""
+
+    header: int
+    size: int
+    """As the header says, in bytes."""
+    magic_good: bool
+    magic: Magic | None = None
+    """What is wrong with the magic, where the description compares two numbers."""
+
+
+@dataclass(frozen=True)
+class HeapArea:
+    """A stretch of kernel virtual addresses, free or used."""
+
+    start: int
+    pages: int
+    used: bool
+    block: HeapBlock | None
+    """The block of a used area; None when its header is not mapped."""
+
+
+@dataclass(frozen=True)
+class Heap:
+    """A heap and the virtual areas that it is cut from, in list order."""
+
+    name: str
+    start: int
+    end: int
+    areas: tuple[HeapArea, ...]
+    header_size: int
+    owner: str
+    record_size: int = 0
+    """Bytes of an area's record."""
+    blocks: int | None = None
+    bytes: int | None = None
+    frames: int | None = None
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
+class SubblockBlock:
+    """Contiguous pages of a heap of sub-blocks, with their map at the start."""
+
+    start: int
+    """Virtual address."""
+    chunks: int
+    """Pages of 4 KiB."""
+    free: int
+    """The kernel's own count of free sub-blocks."""
+    map_offset: int
+    """Bytes from the block's start to its map."""
+    map: npt.NDArray[np.uint8]
+    """One element a sub-block: :class:`SubblockValue`, or the colour of an allocation."""
+    longest: int | None = None
+    """The kernel's own bound of the longest run of free sub-blocks."""
+
+    @cached_property
+    def runs(self) -> npt.NDArray[np.int64]:
+        """Rows (first, behind the last, value) of the runs of one value in the map."""
+        edges = np.flatnonzero(self.map[1:] != self.map[:-1]) + 1
+        starts = np.concatenate(([0], edges)).astype(np.int64)
+        ends = np.concatenate((edges, [len(self.map)])).astype(np.int64)
+        return np.stack((starts, ends, self.map[starts].astype(np.int64)), axis=1)
+
+
+class SubblockValue(enum.IntEnum):
+    """What a byte of a map of sub-blocks says; from ``COLOUR`` up, that it is allocated."""
+
+    FREE = 0
+    METADATA = 1
+    COLOUR = 2
+
+
+@dataclass(frozen=True)
+class SubblockHeap:
+    """A heap of sub-blocks; its blocks in list order."""
+
+    name: str
+    subblock: int
+    """Bytes of a sub-block."""
+    blocks: tuple[SubblockBlock, ...]
+    owner: str | None = None
+    """The frame table's name for its frames; None when they are somebody else's."""
+    spare: int | None = None
+    """Virtual address of the block that the kernel keeps empty, 0 for none; None: not told."""
+    live: int | None = None
+    """The kernel's own counts: allocations, their sub-blocks, and the blocks' chunks."""
+    used: int | None = None
+    held: int | None = None
+    faults: tuple[DecodeFault, ...] = ()
+
+
+@dataclass(frozen=True)
+class LargeBlock:
+    """A block in pages of its own; addresses virtual."""
+
+    header: int
+    frames: npt.NDArray[np.int64]
+    """Behind each of its pages; -1 where none is."""
+    size: int
+    """As the header says, in bytes."""
+    pages: int
+    header_good: bool
+
+
+@dataclass(frozen=True)
+class LargeBlocks:
+    """Blocks that have whole pages to themselves, in list order."""
+
+    name: str
+    blocks: tuple[LargeBlock, ...]
+    header_size: int
+    owner: str
+    count: int | None = None
+    bytes: int | None = None
+    frames: int | None = None
+    faults: tuple[DecodeFault, ...] = ()
+
+
+class ByteKind(enum.IntEnum):
+    """What a byte of a heap's page is."""
+
+    HEADER = 0
+    """The heap's own."""
+    LIVE = 1
+    FREE = 2
+    PADDING = 3
+    """Nobody's: what rounding up leaves over."""
+
+
+EXTENT = np.dtype([("start", "<u8"), ("end", "<u8"), ("kind", "u1")])
+"""Virtual bytes [start, end) of one :class:`ByteKind`."""
+
+
+@dataclass(frozen=True)
+class HeapBytes:
+    """What each byte of a heap is."""
+
+    name: str
+    pages: npt.NDArray[np.uint64]
+    """Virtual address of each page of the heap, ascending."""
+    extents: npt.NDArray[np.void]
+    """dtype :data:`EXTENT`, ascending."""

@@ -1,0 +1,163 @@
+"""Where a kernel keeps its heaps: areas with headers, sub-blocks, slabs, large blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Heap:
+    """A kernel virtual area [``start``, ``end``) given out in areas of whole pages."""
+
+    name: str
+    start: str
+    end: str
+    areas: str
+    """Head of a circular list of:"""
+    area: str
+    """C type of an area's record, and its members:"""
+    link: str
+    area_start: str
+    area_pages: str
+    area_used: str
+    next: str = "next"
+    previous: str | None = None
+    header: str | None = None
+    """C type at the start of each used area, and its members:"""
+    size: str | None = None
+    magic: str | None = None
+    blocks: str | None = None
+    frames: str | None = None
+    bytes: str | None = None
+    owner: str | None = None
+    """The frame table's name for this heap's frames."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
+class SubblockHeap:
+    """A heap whose blocks begin with their own records: one byte for each piece of the block.
+
+    A byte is 0 for a free piece, 1 for one that holds the records, and else the same for all
+    pieces of one allocation and another one for its neighbours'.
+    """
+
+    name: str
+    blocks: str
+    """Pointer to the first block of a list that ends with NULL; of a block, over its members:"""
+    next: str
+    """The member that links."""
+    free: str
+    """Free pieces."""
+    map: str
+    """The member that the bytes begin at: one for each piece of the block, its own included."""
+    subblock: int
+    """Bytes of one piece."""
+    chunks: str | None = None
+    """Contiguous pages of 4 KiB; without it, one."""
+    longest: str | None = None
+    """A number of pieces that no run of free ones exceeds."""
+    spare: str | None = None
+    """Pointer to the one block that is kept with nothing in it; without it, there may be any."""
+    live: str | None = None
+    """Counters of the heap: allocations …"""
+    used: str | None = None
+    """… the pieces that they take …"""
+    held: str | None = None
+    """… and the chunks of all blocks."""
+    owner: str | None = None
+    """The frame table's name for this heap's frames; without it, they are not the heap's own."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Caches of objects of one size each, in slabs of one page with a header in it."""
+
+    name: str
+    caches: str
+    """Head of a circular list of:"""
+    cache: str
+    """C type of a cache's record, and its members:"""
+    link: str
+    label: str
+    """The cache's name, an array of char."""
+    size: str
+    """Bytes of an object …"""
+    pitch: str
+    """… from one object to the next …"""
+    first: str
+    """… from the page's start to the first object …"""
+    capacity: str
+    """(objects in a slab)"""
+    bufctl: str
+    """… and from an object to the pointer that links it while it is free."""
+    full: str
+    """Heads of the circular lists of slabs by their free objects: none …"""
+    partial: str
+    """… some …"""
+    empty: str
+    """… or all."""
+    slab: str
+    """C type of a slab's header, and over its members:"""
+    slab_link: str
+    slab_header: str
+    """Bytes from the page's start to the header."""
+    slab_cache: str
+    """Address of the record of its cache."""
+    free: str
+    """Address of the first free object's link."""
+    in_use: str | None = None
+    key: str | None = None
+    """What must be the header's own virtual address."""
+    state: str | None = None
+    """An array of words with one bit an object, 1 in a live one."""
+    next: str = "next"
+    previous: str | None = None
+    live: str | None = None
+    """Counters over a cache's members: live objects …"""
+    slabs: str | None = None
+    """… and slabs."""
+    grows: str | None = None
+    """True for a cache that takes a frame by itself; without it, all do."""
+    guarded: str | None = None
+    """True for a cache whose objects have red zones around them …"""
+    red_zone: str | None = None
+    """… of this byte …"""
+    poisoned: str | None = None
+    """… or are filled, while they are free, …"""
+    poison: str | None = None
+    """… with this one."""
+    owner: str | None = None
+    """The frame table's name for the slabs' frames."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
+class LargeBlocks:
+    """Blocks that have whole pages to themselves, with a header in front."""
+
+    name: str
+    blocks: str
+    """Head of a circular list of:"""
+    block: str
+    """C type of a block's header, and its members:"""
+    link: str
+    size: str
+    """Bytes, without the header."""
+    pages: str
+    key: str | None = None
+    """What must be the header's own virtual address."""
+    next: str = "next"
+    previous: str | None = None
+    count: str | None = None
+    """Counters: blocks …"""
+    bytes: str | None = None
+    frames: str | None = None
+    owner: str | None = None
+    """The frame table's name for the blocks' frames."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""

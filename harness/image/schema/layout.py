@@ -1,0 +1,79 @@
+"""What memory a kernel takes and what its page tables promise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Address = int | str
+"""A virtual address: a number, or a sum of symbols, enumerators and numbers; an ``end`` of 0 is
+2^32. Only the kernel's image tells what it comes to."""
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone of physical memory, from the end of the one before it to ``end``, in bytes."""
+
+    name: str
+    end: int
+
+
+@dataclass(frozen=True)
+class FirmwareMap:
+    """What the kernel takes of the firmware's memory map, and the table in which it keeps that."""
+
+    entries: int | None = None
+    """A map with more entries may be refused."""
+    regions: int | None = None
+    """At most so many. Of more usable ones the largest stay, of equal ones the lowest."""
+    array: str | None = None
+    """The kernel's own table of regions, ascending; of ``count`` elements, over the members of
+    one of which are:"""
+    count: str | None = None
+    start: str | None = None
+    """Its first frame …"""
+    end: str | None = None
+    """… and the first one behind it."""
+    usable: str | None = None
+
+
+@dataclass(frozen=True)
+class LinearMapping:
+    """Pages [``virtual``, ``end``) that map frames 0, 1, 2 … in order."""
+
+    name: str
+    virtual: Address
+    end: Address
+    frames: tuple[Literal["usable", "image"], ...]
+    writable: bool = True
+    user: bool = False
+    global_: bool = False
+    except_: tuple[tuple[str, str], ...] = ()
+    """[start, end) expressions: virtual addresses left unmapped."""
+
+
+@dataclass(frozen=True)
+class WindowMapping:
+    """Virtual addresses [``virtual``, ``end``) of temporary mappings that own nothing."""
+
+    name: str
+    virtual: Address
+    end: Address
+
+
+@dataclass(frozen=True)
+class UserSpace:
+    """Virtual addresses [``virtual``, ``end``) that are the user programs'."""
+
+    virtual: Address
+    end: Address
+
+
+@dataclass(frozen=True)
+class PageTables:
+    """The mappings that the kernel promises once it is ready."""
+
+    linear: tuple[LinearMapping, ...] = ()
+    window: tuple[WindowMapping, ...] = ()
+    user: UserSpace | None = None
+    """Without it, all that lies below the lowest linear map."""
