@@ -32,6 +32,10 @@ ENTRY_USER = 1 << 2
 MOST_SAMPLES = 256
 """Addresses that are asked one by one."""
 
+_ADDRESS = (1 << 52) - 1
+"""Bits of a PAE entry that may be its address (SDM volume 3, table 4-11); ``info tlb`` prints XD,
+bit 63, along with them."""
+
 _TLB_LINE = re.compile(r"^([0-9a-f]+): ([0-9a-f]+) ([-A-Z]{9})\s*$", re.MULTILINE)
 _MEM_LINE = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) [0-9a-f]+ ([-u])r([-w])\s*$", re.MULTILINE)
 _GPA = re.compile(r"gpa: 0x([0-9a-f]+)")
@@ -93,7 +97,7 @@ def _hex(address: int | None) -> str:
 def _compare_pages(findings: Findings, text: str, tables: PageTables) -> None:
     """Compare each entry: virtual and physical address, and its own R/W and U/S."""
     theirs = {
-        int(line[1], 16): (int(line[2], 16), "W" in line[3], "U" in line[3])
+        int(line[1], 16): (int(line[2], 16) & _ADDRESS, "W" in line[3], "U" in line[3])
         for line in _TLB_LINE.finditer(text)
     }
     fields = (tables.mappings[name].tolist() for name in ("virtual", "physical", "entry"))
@@ -101,7 +105,7 @@ def _compare_pages(findings: Findings, text: str, tables: PageTables) -> None:
         virtual: (physical, bool(entry & ENTRY_WRITABLE), bool(entry & ENTRY_USER))
         for virtual, physical, entry in zip(*fields, strict=True)
     }
-    for virtual in sorted(virtual for virtual, _ in theirs.items() ^ ours.items()):
+    for virtual in sorted({virtual for virtual, _ in theirs.items() ^ ours.items()}):
         message = (
             f"page at virtual 0x{virtual:x}: QEMU's walk has {_in_words(theirs.get(virtual))}, "
             f"the decoded one {_in_words(ours.get(virtual))}"

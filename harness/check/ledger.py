@@ -15,7 +15,15 @@ import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
-from harness.check.model import ALLOCATABLE, FRAME_LIMIT, FRAME_ZERO, IMAGE, NOT_USABLE, Model
+from harness.check.model import (
+    ALLOCATABLE,
+    FRAME_LIMIT,
+    FRAME_ZERO,
+    IMAGE,
+    LEFT_ALONE,
+    NOT_USABLE,
+    Model,
+)
 from harness.check.pages import heap_frames
 from harness.check.runs import (
     FRAME_SIZE,
@@ -253,7 +261,12 @@ def _report_owners(
     others = [name for name in names if name != RESERVED]
     kind = "free-reserved" if FREE in others else "owned-reserved"
     breaks = ("V1",) if reason == NOT_USABLE else ("V2", "V4")
-    verb = {NOT_USABLE: "[is|are]", FRAME_ZERO: "is", IMAGE: "[belongs|belong] to"}
+    verb = {
+        NOT_USABLE: "[is|are]",
+        FRAME_ZERO: "is",
+        IMAGE: "[belongs|belong] to",
+        LEFT_ALONE: "[is|are]",
+    }
     but = in_number(verb.get(reason, "[holds|hold]"), one=end - first == 1)
     said = " and ".join(f"owned by {name}" if name != FREE else FREE for name in others)
     findings.add(kind, f"{words} {said}, but {but} {model.reasons[reason]}", breaks, address)

@@ -50,8 +50,8 @@ class LinearMap:
 
     def expected(self, usable: npt.NDArray[np.bool_], image: range, global_on: bool) -> PageCodes:
         """Return what each page must be; ``global_on`` is CR4.PGE."""
-        codes = np.zeros(len(self.pages), dtype=np.uint8)
         value = self._rights(global_on)
+        codes = np.full(len(self.pages), value if "all" in self.sets else 0, dtype=np.uint8)
         if "usable" in self.sets:
             known = usable[: len(codes)]
             codes[: len(known)][known] = value

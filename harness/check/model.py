@@ -31,7 +31,8 @@ ALLOCATABLE = 0
 NOT_USABLE = 1
 FRAME_ZERO = 2
 IMAGE = 3
-_FIRST_PLACEMENT = 4
+LEFT_ALONE = 4
+_FIRST_PLACEMENT = 5
 
 
 class Placed(Protocol):
@@ -60,7 +61,7 @@ class Model:
     """Physical memory as it must be; see :meth:`of`."""
 
     usable: npt.NDArray[np.bool_]
-    """Wholly usable by the map, and really RAM."""
+    """Wholly usable by the map, really RAM, and not left alone by this kernel."""
     reason: npt.NDArray[np.uint16]
     """Why the frame must never be handed out: an index of ``reasons``, 0 if it may be."""
     reasons: tuple[str, ...]
@@ -93,8 +94,10 @@ class Model:
         image = outward(kernel.image_range())
         placed = tuple(placements)
         usable = _usable(memory_map, ram_ranges, _span(memory_map, image, placed))
+        left = _left_alone(kernel.description, usable)
+        usable &= ~left
         _keep_largest(usable, kernel.description.firmware_map.regions)
-        reason, reasons = _reasons(usable, image, placed)
+        reason, reasons = _reasons(usable, left, image, placed)
         linear = linear_maps(kernel)
         return cls(
             usable=usable,
@@ -171,6 +174,16 @@ def _usable(
     return claimed & present
 
 
+def _left_alone(description: Description, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which usable frames do not lie wholly in what the kernel takes of memory."""
+    taken = description.firmware_map
+    left = usable.copy()
+    first = -(-(taken.above or 0) // FRAME_SIZE)
+    end = len(usable) if taken.below is None else taken.below // FRAME_SIZE
+    left[first:end] = False
+    return left
+
+
 def _keep_largest(usable: npt.NDArray[np.bool_], regions: int | None) -> None:
     """Take what goes beyond the kernel's table of ``regions`` out of ``usable``."""
     found = runs(usable)
@@ -182,10 +195,15 @@ def _keep_largest(usable: npt.NDArray[np.bool_], regions: int | None) -> None:
 
 
 def _reasons(
-    usable: npt.NDArray[np.bool_], image: range, placements: tuple[Placed, ...]
+    usable: npt.NDArray[np.bool_],
+    left: npt.NDArray[np.bool_],
+    image: range,
+    placements: tuple[Placed, ...],
 ) -> tuple[npt.NDArray[np.uint16], tuple[str, ...]]:
     names = ["", "not usable RAM", "frame 0, which is never handed out", "the kernel's image"]
+    names.append("memory that this kernel leaves alone")
     reason = np.where(usable, ALLOCATABLE, NOT_USABLE).astype(np.uint16)
+    reason[left] = LEFT_ALONE
     for index, placed in enumerate(placements, _FIRST_PLACEMENT):
         frames = outward(_bytes_of(placed))
         reason[frames.start : frames.stop] = index

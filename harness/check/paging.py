@@ -111,7 +111,7 @@ _USER_ENTRY = (
 )
 
 
-_SETS = {"usable": "usable RAM", "image": "the kernel's image"}
+_SETS = {"usable": "usable RAM", "image": "the kernel's image", "all": "in it"}
 
 
 def _check_presence(

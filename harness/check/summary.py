@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.ledger import FREE, RESERVED, Ledger
-from harness.check.model import FRAME_ZERO, IMAGE, Model
+from harness.check.model import FRAME_ZERO, IMAGE, LEFT_ALONE, Model
 from harness.check.runs import FRAME_SIZE, runs
 
 NOBODY = "nobody"
@@ -68,5 +68,5 @@ def _reserved(model: Model, taken: npt.NDArray[np.int64]) -> dict[str, int]:
     return {
         "frame 0": counts[FRAME_ZERO],
         "kernel image": counts[IMAGE],
-        "boot information": sum(counts[IMAGE + 1 :]),
+        "boot information": sum(counts[LEFT_ALONE + 1 :]),
     }

@@ -152,12 +152,16 @@ def _two_level(large_pages: bool, physical_bits: int) -> PagingMode:
 
 
 def _pae(no_execute: bool, physical_bits: int) -> PagingMode:
-    """PAE paging: SDM 4.4, tables 4-7 (CR3), 4-8 (PDPTE), 4-9 and 4-10 (PDE), 4-11 (PTE)."""
+    """PAE paging: SDM 4.4, tables 4-7 (CR3), 4-8 (PDPTE), 4-9 and 4-10 (PDE), 4-11 (PTE).
+
+    A PDPTE has no A bit, and a CPU takes none with bit 5 set; but QEMU's TCG sets that bit while it
+    walks, in tables that were right before, so that it tells nothing of the kernel.
+    """
     high = bits(62, physical_bits) | (0 if no_execute else NO_EXECUTE)
     small = EntryFormat(address=bits(physical_bits - 1, 12), reserved=high)
     pointer = EntryFormat(
         address=bits(physical_bits - 1, 12),
-        reserved=bits(2, 1) | bits(8, 5) | bits(63, physical_bits),
+        reserved=bits(2, 1) | bits(8, 6) | bits(63, physical_bits),
     )
     large = EntryFormat(address=bits(physical_bits - 1, 21), reserved=bits(20, 13) | high)
     return PagingMode(

@@ -85,6 +85,8 @@ def _check_firmware_map(reader: TableReader, description: Description) -> None:
     table = (firmware.array, firmware.count, firmware.start, firmware.end, firmware.usable)
     if None in table and any(table):
         raise reader.error(("firmware_map",), "array needs count, start, end and usable")
+    if firmware.below is not None and firmware.below <= (firmware.above or 0):
+        raise reader.error(("firmware_map", "below"), "does not lie behind above: nothing is left")
 
 
 def _check_metadata(reader: TableReader, description: Description) -> None:

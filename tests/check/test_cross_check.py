@@ -70,6 +70,12 @@ def test_walks_that_agree_are_silent() -> None:
     assert compare_with_qemu(qemu(), tables()) == ()
 
 
+def test_a_page_that_must_not_be_executed_has_the_same_address() -> None:
+    """QEMU prints the XD bit of an entry of 8 bytes in its address, and an X for it."""
+    marked = INFO_TLB.replace("c0101000: 00101000 -", "c0101000: 8000000000101000 X")
+    assert compare_with_qemu(qemu(tlb=marked), tables()) == ()
+
+
 @pytest.mark.parametrize(
     ("monitor", "kind", "words"),
     [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.check.linear import linear_maps, user_pages, window_pages
+import numpy as np
+
+from harness.check.linear import PRESENT, WRITABLE, linear_maps, user_pages, window_pages
 from harness.image.kernel_image import KernelImage
 from harness.image.schema.layout import PageTables, UserSpace
 from tests.kernel.layouts import both_layouts, layout_of
@@ -37,6 +39,18 @@ def test_page_0_and_the_stacks_guards_are_left_out(kernel: KernelImage) -> None:
     guards = [kernel.symbol(f"boot_stack_guard_{which}") // PAGE for which in ("low", "high")]
     left_out = [page for _, part in direct.exceptions for page in part]
     assert left_out == [first, *guards]
+
+
+def test_a_map_of_all_there_is_has_every_page(kernel: KernelImage) -> None:
+    """Usable or not; what the image may not write keeps its rights, and guards stay left out."""
+    [direct] = linear_maps(kernel)
+    nothing, image = np.zeros(1, dtype=np.bool_), range(0)
+    codes = replace(direct, sets=("all",)).expected(nothing, image, global_on=True)
+    left_out = [page - direct.pages.start for _, part in direct.exceptions for page in part]
+    assert np.flatnonzero(codes & PRESENT == 0).tolist() == left_out
+    read_only = [frame for frames in direct.read_only for frame in frames]
+    assert not (codes[read_only] & WRITABLE).any()
+    assert codes[0x9F] & WRITABLE
 
 
 def test_user_space_that_is_not_described_lies_below_the_linear_maps(kernel: KernelImage) -> None:

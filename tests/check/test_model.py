@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.check.model import ALLOCATABLE, FRAME_LIMIT, IMAGE, NOT_USABLE, Model
+from harness.image.description import Description
 from harness.image.kernel_image import KernelImage
+from harness.image.schema.layout import FirmwareMap
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
 from tests.check import example
@@ -95,6 +97,28 @@ def test_memory_above_4_gib_does_not_count(bare: KernelImage) -> None:
     model = Model.of(bare, above, ram)
     assert model.frames == FRAME_LIMIT
     assert np.flatnonzero(model.usable).tolist() == [*range(64), FRAME_LIMIT - 1]
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "taken"),
+    [
+        (16 * PAGE, None, range(16, 30)),
+        (16 * PAGE + 1, 20 * PAGE - 1, range(17, 19)),
+        (None, 4 * PAGE, range(1, 4)),
+    ],
+)
+def test_a_kernel_may_leave_memory_alone(
+    bare: KernelImage, above: int | None, below: int | None, taken: range
+) -> None:
+    """Frames on a border are left alone: not all of their bytes are taken."""
+    firmware = FirmwareMap(above=above, below=below)
+    kernel = replace(bare, description=Description(firmware_map=firmware))
+    model = Model.of(kernel, MemoryMap((Region(0, 30 * PAGE, 1),)), (range(64 * PAGE),))
+    assert np.flatnonzero(model.allocatable).tolist() == list(taken)
+    others = set(range(1, 30)) - set(taken)
+    assert {model.reasons[model.reason[frame]] for frame in others} <= {
+        "memory that this kernel leaves alone"
+    }
 
 
 def test_zones_end_where_the_description_says(bare: KernelImage) -> None:

@@ -115,6 +115,7 @@ MISTAKES = [
     (_BITMAP + "taken = true", 5, "bitmaps[0].taken: must be one of 0, 1, not True"),
     ('[moments]\nready = "f"', 2, "moments.ready: this name is taken"),
     ('[firmware_map]\narray = "a"', 1, "firmware_map: array needs count, start, end and usable"),
+    ("[firmware_map]\nabove = 9\nbelow = 9", 3, "firmware_map.below: does not lie behind above"),
     ('[[metadata]]\nname = "m"\nstart = "s"', 1, "needs start and length, or chain and next"),
     (
         '[[free_lists]]\nname = "f"\nhead = "h"\nstyle = "null"',

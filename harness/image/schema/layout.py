@@ -26,6 +26,10 @@ class FirmwareMap:
     """A map with more entries may be refused."""
     regions: int | None = None
     """At most so many. Of more usable ones the largest stay, of equal ones the lowest."""
+    above: int | None = None
+    """Physical address: the kernel leaves memory below it alone …"""
+    below: int | None = None
+    """… and memory from here on."""
     array: str | None = None
     """The kernel's own table of regions, ascending; of ``count`` elements, over the members of
     one of which are:"""
@@ -44,7 +48,8 @@ class LinearMapping:
     name: str
     virtual: Address
     end: Address
-    frames: tuple[Literal["usable", "image"], ...]
+    frames: tuple[Literal["usable", "image", "all"], ...]
+    """Sets of the model's; all: whatever lies there."""
     writable: bool = True
     user: bool = False
     global_: bool = False
