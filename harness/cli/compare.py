@@ -26,7 +26,9 @@ from harness.report.compare_table import (
     curve_table,
     memory_table,
 )
-from harness.report.memory_picture import draw_memory, picture_name, require_pictures
+from harness.report.curve_picture import draw_curves
+from harness.report.memory_picture import draw_memory, picture_name
+from harness.report.picture import require_pictures
 from harness.report.reproduce import command_line
 from harness.workload import library
 from harness.workload.compare import Contest, contests, run_contests
@@ -35,6 +37,8 @@ from harness.workload.trial import Trial
 from harness.workload.workload import Workload
 
 _MOST_VIOLATIONS = 5
+_CURVES = "curves.png"
+"""The file with the picture of all curves."""
 
 
 @click.command()
@@ -62,7 +66,8 @@ _MOST_VIOLATIONS = 5
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Draw memory over time into this folder, a file for each design and workload.",
+    help="Draw memory over time into this folder, a file for each design and workload; "
+    f"with --curve all curves in one file, {_CURVES}.",
 )
 def compare(
     selection: Selection,
@@ -91,8 +96,11 @@ def compare(
     output = _Output(json_file, pictures, jobs)
     designs = _designs(selection)
     if curve:
+        if workloads:
+            raise click.UsageError("--curve does work of its own: it takes no --workload")
         return _compare_curves(designs, output)
     chosen = [library.find(name) for name in workloads or library.names()]
+    _check_names(chosen)
     planned = contests([(name, _machines(one)) for name, one in designs], chosen)
     return _compare(planned, chosen, output)
 
@@ -132,6 +140,14 @@ def _list_workloads() -> int:
         if workload.source:
             click.echo(f"{'':18} source: {workload.source}")
     return EXIT_GOOD
+
+
+def _check_names(workloads: Sequence[Workload]) -> None:
+    """Raise ``click.UsageError`` when tables and pictures could not tell two workloads apart."""
+    names = [workload.name for workload in workloads]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.UsageError(f"two workloads are called {name!r}")
 
 
 def _designs(selection: Selection) -> list[tuple[str, Selection]]:
@@ -219,5 +235,7 @@ def _compare_curves(designs: Sequence[tuple[str, Selection]], output: _Output) -
     ]
     if not output.quiet:
         print_table(curve_table(curves))
+    if output.pictures is not None:
+        draw_curves(curves, output.pictures / _CURVES)
     output.write_json({"curves": curves_json(curves)})
     return EXIT_GOOD

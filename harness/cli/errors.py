@@ -10,7 +10,7 @@ from harness.machine.errors import MachineError, SpecError
 from harness.maps.library import UnknownMap
 from harness.maps.syntax import MapSyntaxError
 from harness.ram.protocol import RamError
-from harness.report.memory_picture import NoPictures
+from harness.report.picture import NoPictures
 from harness.workload.workload import WorkloadError
 
 EXIT_GOOD = 0

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.report.compare_table import Done
 from harness.report.reproduce import command_line
-from harness.workload.curve import Point, growth
+from harness.workload.curve import Point, growth, measured_kinds
 from harness.workload.operation import Kind
 from harness.workload.trial import Cost, Sample, Trial
 
@@ -59,7 +59,7 @@ def curves_json(curves: Sequence[tuple[str, Sequence[Point]]]) -> list[dict[str,
         {
             "design": design,
             "points": [{"memory": p.memory, "instructions": _costs(p.costs)} for p in points],
-            "growth": {kind.name.lower(): growth(points, kind) for kind in Kind},
+            "growth": {kind.name.lower(): growth(points, kind) for kind in measured_kinds(points)},
         }
         for design, points in curves
     ]

@@ -33,7 +33,7 @@ def after_boot_table(done: Iterable[Done]) -> Table:
         seen.add(key)
         memory = trial.samples[0].memory
         figures = (memory.usable, memory.free, memory.overhead, memory.largest_block)
-        table.add_row(*key, *(about(figure) for figure in figures))
+        table.add_row(*key, *(f"{figure >> 10} KiB" for figure in figures))
     return table
 
 

@@ -1,31 +1,21 @@
-"""A picture of memory over time: which parts were taken, and how much was asked for and given.
+"""A picture of memory over time: which parts were taken, how much, and how much of it was wasted.
 
 Needs matplotlib, the extra ``pictures``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.report.compare_table import machine_name
+from harness.report.picture import new_figure, save_figure
 from harness.workload.compare import Contest
 from harness.workload.trial import Trial
 
 _MIB = 1 << 20
-
-
-class NoPictures(Exception):
-    """matplotlib is not installed."""
-
-
-def require_pictures() -> None:
-    """Raise :class:`NoPictures` when no picture can be drawn."""
-    if importlib.util.find_spec("matplotlib") is None:
-        raise NoPictures("pictures need matplotlib: install mm-harness[pictures]")
 
 
 def picture_name(contest: Contest) -> str:
@@ -36,17 +26,13 @@ def picture_name(contest: Contest) -> str:
 
 def draw_memory(contest: Contest, trial: Trial, path: Path) -> None:
     """Draw a trial with at least one sample into a PNG file, whole or not at all."""
-    # Late: it takes longer to import than all else together.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    figure.suptitle(f"{contest.design}, {contest.workload.name}, {machine_name(contest)}")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
-    _draw_shares(figure, above, trial)
-    _draw_amounts(below, trial)
-    new = path.with_name(path.name + ".new")
-    figure.savefig(new, format="png", dpi=100)
-    new.replace(path)
+    title = f"{contest.design}, {contest.workload.name}, {machine_name(contest)}"
+    figure = new_figure(title, 9, 9)
+    shares, amounts, waste = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
+    _draw_shares(figure, shares, trial)
+    _draw_amounts(amounts, trial)
+    _draw_fragmentation(waste, trial)
+    save_figure(figure, path)
 
 
 def _draw_shares(figure: Any, axes: Any, trial: Trial) -> None:
@@ -68,6 +54,17 @@ def _draw_amounts(axes: Any, trial: Trial) -> None:
     }
     for label, values in lines.items():
         axes.plot(done, np.array(values) / _MIB, label=label)
-    axes.set_xlabel("operations")
     axes.set_ylabel("MiB")
+    axes.legend(loc="upper left")
+
+
+def _draw_fragmentation(axes: Any, trial: Trial) -> None:
+    done = [sample.done for sample in trial.samples]
+    inside = [sample.memory.internal_fragmentation(sample.asked) for sample in trial.samples]
+    outside = [sample.memory.external_fragmentation for sample in trial.samples]
+    axes.plot(done, inside, label="wasted: internal fragmentation")
+    axes.plot(done, outside, label="scattered: external fragmentation")
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("operations")
+    axes.set_ylabel("share")
     axes.legend(loc="upper left")

@@ -16,7 +16,7 @@ from harness.machine.errors import GuestEnded
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.operation import Flag, Kind, operation, operations
-from harness.workload.tape import Tape
+from harness.workload.tape import Tape, TapeError
 from harness.workload.trial import Cost, costs, with_tape
 
 SIZES = tuple(size << 20 for size in (16, 64, 256, 1024, 4096))
@@ -49,10 +49,16 @@ def growth(points: Sequence[Point], kind: Kind) -> float:
     return known[-1].costs[kind].worst / max(known[0].costs[kind].worst, 1)
 
 
+def measured_kinds(points: Sequence[Point]) -> list[Kind]:
+    """Return the kinds of operations that some of the points tell of."""
+    return [kind for kind in Kind if any(kind in point.costs for point in points)]
+
+
 def measure_point(spec: MachineSpec, pool: Pool) -> Point:
     """Fill a machine's memory, then measure single frames and small blocks of the heap.
 
-    Raise :class:`GuestEnded` when the guest does not live to the end of it.
+    Raise :class:`GuestEnded` when the guest does not live to the end of it, and
+    :class:`TapeError` when its CPU has no time stamp counter.
     """
     frames = _measure(spec, pool, Flag.HIGH, (Kind.FRAMES_ALLOC, Kind.FRAMES_FREE), 1)
     blocks = _measure(spec, pool, Flag.NORMAL, (Kind.HEAP_ALLOC, Kind.HEAP_FREE), _HEAP_BYTES)
@@ -71,7 +77,10 @@ def _measure(
         tape = Tape(guest)
         _fill(tape, runs, where)
         measured = operations(_batch(kinds, runs, size, where))
-        return costs(measured, tape.run(measured))
+        results = tape.run(measured)
+        if not tape.has_clock:
+            raise TapeError(f"CPU {spec.cpu} has no time stamp counter: nothing can be measured")
+        return costs(measured, results)
 
 
 def _fill(tape: Tape, runs: int, where: Flag) -> None:

@@ -118,8 +118,8 @@ def worst_buddy(count: int) -> Workload:
 def worst_bitmap(count: int) -> Workload:
     """Fill memory's start with single frames, free every second one, then ask for runs of two.
 
-    A first fit walks over all the holes of one frame at each request; a next fit does so once.
-    Between the requests one single frame comes and goes, so that a cursor is sent back.
+    A first fit walks over all the holes of one frame at each request; a next fit does so once:
+    :func:`worst_next_fit` is the worst for that. At each request one single frame comes and goes.
     """
     recorder = Recorder()
     frames = [recorder.alloc(Kind.FRAMES_ALLOC, 1) for _ in range(count // 2)]
@@ -134,6 +134,29 @@ def worst_bitmap(count: int) -> Workload:
         recorder.free(slot)
     description = "runs of two frames behind thousands of holes of one"
     return Workload("worst-bitmap", recorder.finished(), description)
+
+
+def worst_next_fit(count: int) -> Workload:
+    """Take all memory but holes of one frame, then free and take a run of two at its start.
+
+    A next fit has just passed that run: it goes on to the end of memory, wraps, and comes to it
+    over all the holes. The direct map of 896 MiB would hold all that is asked for; in less memory
+    requests fail once it is full.
+    """
+    recorder = Recorder()
+    run = recorder.alloc(Kind.FRAMES_ALLOC, 2)
+    frames = [recorder.alloc(Kind.FRAMES_ALLOC, 1) for _ in range(count // 4)]
+    sizes = [1024] * 224 + [32] * 96 + [2] * 48
+    rest = [recorder.alloc(Kind.FRAMES_ALLOC, size) for size in sizes]
+    for slot in frames[1::2]:
+        recorder.free(slot)
+    for _ in range(count // 2):
+        recorder.free(run)
+        run = recorder.alloc(Kind.FRAMES_ALLOC, 2)
+    for slot in [run, *rest, *frames[::2]]:
+        recorder.free(slot)
+    description = "a run of two frames again and again, memory full but for it and holes of one"
+    return Workload("worst-next-fit", recorder.finished(), description)
 
 
 def worst_areas(count: int) -> Workload:
@@ -254,6 +277,7 @@ GENERATORS: dict[str, Callable[[int], Workload]] = {
     "generational": generational,
     "worst-buddy": worst_buddy,
     "worst-bitmap": worst_bitmap,
+    "worst-next-fit": worst_next_fit,
     "worst-areas": worst_areas,
     "worst-slab": worst_slab,
     "worst-subblock": worst_subblock,

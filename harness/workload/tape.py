@@ -121,6 +121,11 @@ class Tape:
         """Ticks of a call that does nothing, which were taken off the last piece's results."""
         return int(self._header().overhead)
 
+    @property
+    def has_clock(self) -> bool:
+        """Whether the last piece's ticks say something: a CPU without a counter has none."""
+        return self.overhead > 0
+
     def _encoded(self, operations: Operations) -> bytes:
         if not self.operations:
             raise ValueError("this tape has no room for operations")

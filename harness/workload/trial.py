@@ -17,7 +17,7 @@ from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.footprint import Footprint, footprint, shares_given
 from harness.workload.operation import ALLOCATES, RESULT, Kind, Operations, Results
-from harness.workload.tape import Tape, TapeEnded, tape_module
+from harness.workload.tape import OPERATIONS, Tape, TapeEnded, tape_module
 from harness.workload.workload import Workload
 
 SAMPLES = 32
@@ -40,7 +40,7 @@ class Sample:
 
     done: int
     asked: int
-    """Bytes that live blocks were asked for with."""
+    """Bytes that live blocks were asked for with; what was not given does not count."""
     memory: Footprint
     shares: npt.NDArray[np.float32] = field(repr=False)
     """See :func:`harness.workload.footprint.shares_given`."""
@@ -53,6 +53,7 @@ class Trial:
     spec: MachineSpec
     workload: Workload
     costs: dict[Kind, Cost]
+    """Empty on a CPU without a time stamp counter."""
     failures: int
     """Allocations that were answered with nothing."""
     samples: tuple[Sample, ...]
@@ -68,8 +69,11 @@ class Trial:
 
 
 def with_tape(spec: MachineSpec, operations: int, slots: int) -> MachineSpec:
-    """Return the machine with a tape of that size, counting instructions."""
-    module = tape_module(spec.kernel, operations=operations, slots=slots)
+    """Return the machine with a tape for so many operations, counting instructions.
+
+    A long tape is fed in pieces: it takes memory from the machine that is measured.
+    """
+    module = tape_module(spec.kernel, operations=min(operations, OPERATIONS), slots=slots)
     return replace(spec, modules=(*spec.modules, module), icount=True)
 
 
@@ -89,9 +93,9 @@ def run_trial(spec: MachineSpec, workload: Workload, pool: Pool, samples: int = 
         course.look(0)
         for start, end in pieces:
             try:
-                course.note(tape.run(workload.operations[start:end]))
+                course.note(tape.run(workload.operations[start:end]), tape.has_clock)
             except TapeEnded as error:
-                course.note(error.results)
+                course.note(error.results, tape.has_clock)
                 return course.trial(spec, str(error))
             course.look(end)
         return course.trial(spec, None)
@@ -118,8 +122,8 @@ class _Course:
     ) -> None:
         self._workload = workload
         self._inspect, self._pause, self._resume = inspect, pause, resume
-        self._asked = asked_bytes(workload.operations)
-        self._results: list[Results] = []
+        self._results: Results = np.empty(0, dtype=RESULT)
+        self._timed = True
         self._samples: list[Sample] = []
         self._violations: dict[Violation, None] = {}
 
@@ -129,22 +133,23 @@ class _Course:
         inspection = self._inspect()
         self._resume()
         self._violations |= dict.fromkeys(inspection.violations)
-        asked = int(self._asked[done - 1]) if done else 0
+        asked = asked_bytes(self._workload.operations[:done], self._results)
         memory, shares = footprint(inspection), shares_given(inspection)
         self._samples.append(Sample(done, asked, memory, shares))
 
-    def note(self, results: Results) -> None:
-        """Keep the results of the next operations."""
-        self._results.append(results)
+    def note(self, results: Results, timed: bool) -> None:
+        """Keep the results of the next operations; ``timed`` when their ticks mean something."""
+        self._results = np.concatenate((self._results, results))
+        self._timed &= timed
 
     def trial(self, spec: MachineSpec, ended: str | None) -> Trial:
         """Return all that was gathered."""
-        results = np.concatenate([np.empty(0, dtype=RESULT), *self._results])
+        results = self._results
         done = self._workload.operations[: len(results)]
         return Trial(
             spec=spec,
             workload=self._workload,
-            costs=costs(done, results),
+            costs=costs(done, results) if self._timed else {},
             failures=int(np.count_nonzero(allocates(done) & (results["value"] == 0))),
             samples=tuple(self._samples),
             violations=tuple(self._violations),
@@ -158,18 +163,35 @@ def allocates(operations: Operations) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def asked_bytes(operations: Operations) -> npt.NDArray[np.int64]:
-    """Return how many bytes are asked for and not given back, after each operation."""
+def moves_memory(operations: Operations, results: Results) -> npt.NDArray[np.bool_]:
+    """Tell which operations gave or took back a block.
+
+    A failed allocation gives none, and the free of what it did not give does nothing.
+    """
+    order = np.argsort(operations["slot"], kind="stable")
+    slots, gives = operations["slot"][order], allocates(operations)[order]
+    gave = gives & (results["value"][order] != 0)
+    moves = gave.copy()
+    moves[1:] |= ~gives[1:] & gave[:-1] & (slots[1:] == slots[:-1])
+    found = np.zeros(len(operations), dtype=np.bool_)
+    found[order] = moves
+    return found
+
+
+def asked_bytes(operations: Operations, results: Results) -> int:
+    """Return how many bytes were asked for and given, and not given back, at the end."""
     frames = np.isin(operations["kind"], [int(Kind.FRAMES_ALLOC), int(Kind.FRAMES_FREE)])
     sizes = operations["size"].astype(np.int64) * np.where(frames, FRAME_SIZE, 1)
-    return np.cumsum(np.where(allocates(operations), sizes, -sizes))
+    signed = np.where(allocates(operations), sizes, -sizes)
+    return int(signed[moves_memory(operations, results)].sum())
 
 
 def costs(operations: Operations, results: Results) -> dict[Kind, Cost]:
-    """Return what each kind of operation cost."""
+    """Return what each kind of operation cost; the free of nothing is none."""
     found: dict[Kind, Cost] = {}
+    done = allocates(operations) | moves_memory(operations, results)
     for kind in Kind:
-        ticks = results["ticks"][operations["kind"] == int(kind)]
+        ticks = results["ticks"][done & (operations["kind"] == int(kind))]
         if len(ticks):
             found[kind] = Cost(
                 len(ticks),

@@ -10,7 +10,8 @@ A file is text, one operation a line, so that people can read, compare and write
     heap- 1          free what is number 1
     frames- 0
 
-Numbers may be used again once what they stood for is free.
+Any number below 2^32 will do, and again once what it stood for is free: in memory operations have
+slots instead, the lowest free one first, so that a tape needs no more of them than blocks live.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ class Workload:
 
     @property
     def slots(self) -> int:
-        """How many numbers the operations use, from 0."""
+        """How many slots the operations use, from 0."""
         return int(self.operations["slot"].max(initial=0)) + 1
 
 
 class Recorder:
-    """Writes operations down one by one, and gives numbers: the lowest free one first."""
+    """Writes operations down one by one, and gives them slots: the lowest free one first."""
 
     def __init__(self) -> None:
         self._items: list[tuple[int, int, int, int, int]] = []
@@ -69,27 +70,21 @@ class Recorder:
         self._live: dict[int, tuple[Kind, int]] = {}
 
     def alloc(self, kind: Kind, size: int) -> int:
-        """Allocate ``size`` frames or bytes; return the number of what is allocated."""
+        """Allocate ``size`` frames or bytes; return the slot of what is allocated."""
         slot = heapq.heappop(self._free) if self._free else len(self._live)
-        self.alloc_as(kind, slot, size)
-        return slot
-
-    def alloc_as(self, kind: Kind, slot: int, size: int) -> None:
-        """Allocate with a number of one's own; raise ``ValueError`` when it is in use."""
-        if slot in self._live:
-            raise ValueError(f"{slot} is still in use")
         self._live[slot] = kind, size
         self._items.append(operation(kind, slot, size))
+        return slot
 
     def free(self, slot: int) -> None:
-        """Free what has this number."""
+        """Free what is in this slot."""
         kind, size = self._live.pop(slot)
         heapq.heappush(self._free, slot)
         self._items.append(operation(_FREED_BY[kind], slot, size))
 
-    def kind(self, slot: int) -> Kind | None:
-        """Return what frees the number, None when it stands for nothing."""
-        return _FREED_BY[self._live[slot][0]] if slot in self._live else None
+    def freed_by(self, slot: int) -> Kind:
+        """Return what frees what is in this slot."""
+        return _FREED_BY[self._live[slot][0]]
 
     def finished(self) -> Operations:
         """Return all operations."""
@@ -137,6 +132,7 @@ def parse_workload(text: str, where: str, name: str = "") -> Workload:
     """Return the workload that a file's text means; ``where`` stands in front of errors."""
     header = {"workload": name}
     recorder = Recorder()
+    slots: dict[int, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("#"):
             key, _, value = line[1:].partition(":")
@@ -144,7 +140,7 @@ def parse_workload(text: str, where: str, name: str = "") -> Workload:
                 header[key.strip()] = value.strip()
         elif line.strip():
             try:
-                _record(line.split(), recorder)
+                _record(line.split(), recorder, slots)
             except ValueError as error:
                 raise WorkloadError(f"{where}:{number}: {error}") from None
     return Workload(
@@ -155,8 +151,8 @@ def parse_workload(text: str, where: str, name: str = "") -> Workload:
     )
 
 
-def _record(words: list[str], recorder: Recorder) -> None:
-    """Take down what one line says."""
+def _record(words: list[str], recorder: Recorder, slots: dict[int, int]) -> None:
+    """Take down what one line says; ``slots`` are those of the file's numbers that are in use."""
     kind = _KINDS.get(words[0])
     if kind is None:
         raise ValueError(f"{words[0]!r} is none of {', '.join(_KINDS)}")
@@ -164,12 +160,15 @@ def _record(words: list[str], recorder: Recorder) -> None:
     if len(numbers) != (2 if kind in ALLOCATES else 1):
         wanted = "a number and a size" if kind in ALLOCATES else "a number"
         raise ValueError(f"{words[0]} needs {wanted}")
+    number = numbers[0]
     if kind in ALLOCATES:
-        recorder.alloc_as(kind, *numbers)
-    elif recorder.kind(numbers[0]) is kind:
-        recorder.free(numbers[0])
+        if number in slots:
+            raise ValueError(f"{number} is still in use")
+        slots[number] = recorder.alloc(kind, numbers[1])
+    elif number in slots and recorder.freed_by(slots[number]) is kind:
+        recorder.free(slots.pop(number))
     else:
-        raise ValueError(f"{numbers[0]} is not allocated, or not by {words[0][:-1]}+")
+        raise ValueError(f"{number} is not allocated, or not by {words[0][:-1]}+")
 
 
 def _number(word: str) -> int:

@@ -54,9 +54,12 @@ def test_costs_are_the_same_at_every_repetition(harness: Run) -> None:
     assert first == second
 
 
-def test_a_curve_says_which_designs_search(harness: Run) -> None:
-    answer = harness("compare", "--curve", "--memory", "16M,512M", "--json", "-")
+def test_a_curve_says_which_designs_search(harness: Run, tmp_path: Path) -> None:
+    answer = harness(
+        "compare", "--curve", "--memory", "16M,512M", "--json", "-", "--pictures", "drawn"
+    )
     assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "drawn" / "curves.png").read_bytes().startswith(PNG)
     growth = {one["design"]: one["growth"] for one in json.loads(answer.stdout)["curves"]}
     assert growth["oct"]["frames_alloc"] > 4
     for design in ("helios", "ferrite"):
@@ -76,6 +79,8 @@ def test_the_list_names_workloads_and_their_sources(harness: Run) -> None:
         (("--workload", "nothing"), "no workload and no file 'nothing'"),
         (("--workload", "bad.txt"), "bad.txt:1: 'frames' is none of"),
         (("--preset", "minix"), "no preset 'minix'"),
+        (("--curve", "--workload", "fixed"), "--curve does work of its own"),
+        (("--workload", "fixed", "--workload", "fixed"), "two workloads are called 'fixed'"),
     ],
 )
 def test_what_cannot_be_compared_is_said(

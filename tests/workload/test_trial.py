@@ -16,8 +16,9 @@ from harness.machine.spec import MachineSpec
 from harness.maps.notation import parse_compact
 from harness.workload.curve import Point, growth, measure_point
 from harness.workload.footprint import Footprint
-from harness.workload.operation import Kind, operation, operations
-from harness.workload.trial import Cost, asked_bytes, run_trial
+from harness.workload.operation import RESULT, Kind, Results, operation, operations
+from harness.workload.tape import OPERATIONS, TapeError
+from harness.workload.trial import Cost, asked_bytes, costs, run_trial, with_tape
 from harness.workload.workload import Recorder, Workload
 
 MIB = 1 << 20
@@ -37,14 +38,41 @@ def work(count: int) -> Workload:
     return Workload("work", recorder.finished())
 
 
-def test_asked_bytes_counts_frames_and_bytes() -> None:
-    steps = [
+STEPS = operations(
+    [
         operation(Kind.FRAMES_ALLOC, 0, 2),
         operation(Kind.HEAP_ALLOC, 1, 100),
         operation(Kind.FRAMES_FREE, 0, 2),
         operation(Kind.HEAP_FREE, 1, 100),
     ]
-    assert asked_bytes(operations(steps)).tolist() == [2 * PAGE, 2 * PAGE + 100, 100, 0]
+)
+
+
+def answers(*values: int) -> Results:
+    """Return results with these values, in 50 ticks each."""
+    results = np.zeros(len(values), dtype=RESULT)
+    results["value"], results["ticks"] = values, 50
+    return results
+
+
+def test_asked_bytes_counts_frames_and_bytes() -> None:
+    all_given = answers(0x100000, 0xD0000000, 0, 0)
+    asked = [asked_bytes(STEPS[:done], all_given[:done]) for done in range(5)]
+    assert asked == [0, 2 * PAGE, 2 * PAGE + 100, 100, 0]
+
+
+def test_what_was_not_given_is_not_asked_for_any_more() -> None:
+    no_frames = answers(0, 0xD0000000, 0, 0)
+    asked = [asked_bytes(STEPS[:done], no_frames[:done]) for done in range(5)]
+    assert asked == [0, 0, 100, 100, 0]
+    counts = {kind: cost.count for kind, cost in costs(STEPS, no_frames).items()}
+    assert counts == {Kind.FRAMES_ALLOC: 1, Kind.HEAP_ALLOC: 1, Kind.HEAP_FREE: 1}
+
+
+def test_a_slot_that_is_used_again_is_as_its_last_allocation() -> None:
+    twice = operations([operation(kind, 3, 10) for kind in (Kind.HEAP_ALLOC, Kind.HEAP_FREE)] * 2)
+    assert asked_bytes(twice[:3], answers(0, 0, 0x1000)) == 10
+    assert costs(twice, answers(0x1000, 0, 0, 0))[Kind.HEAP_FREE].count == 1
 
 
 def test_a_trial_of_the_default_design(kernel: KernelImage, pool: Pool) -> None:
@@ -79,7 +107,9 @@ def test_allocations_that_fail_are_counted(kernel: KernelImage, pool: Pool) -> N
     for _ in range(8):
         recorder.alloc(Kind.FRAMES_ALLOC, 1024)
     trial = run_trial(MachineSpec(kernel, 16 * MIB), Workload("w", recorder.finished()), pool, 1)
-    given = trial.samples[-1].memory.given // (4 * MIB)
+    last = trial.samples[-1]
+    assert last.memory.internal_fragmentation(last.asked) == 0, "what failed is not asked for"
+    given = last.memory.given // (4 * MIB)
     assert trial.failures == 8 - given
     assert 1 <= given < 4
 
@@ -116,6 +146,20 @@ def test_what_is_wrong_with_memory_is_found(leaky: KernelImage, pool: Pool) -> N
     trial = run_trial(MachineSpec(leaky, 64 * MIB), work(4), pool, 2)
     assert not trial.good
     assert {one.kind for one in trial.violations} >= {"frames.leaked"}
+
+
+def test_a_cpu_without_a_counter_has_no_costs(kernel: KernelImage, pool: Pool) -> None:
+    spec = MachineSpec(kernel, 16 * MIB, cpu="486")
+    trial = run_trial(spec, work(4), pool, 1)
+    assert (trial.good, trial.costs) == (True, {})
+    with pytest.raises(TapeError, match="486 has no time stamp counter"):
+        measure_point(spec, pool)
+
+
+def test_a_long_workload_does_not_fill_the_machine_with_its_tape(kernel: KernelImage) -> None:
+    spec = MachineSpec(kernel, 16 * MIB)
+    sizes = [len(with_tape(spec, n, 1).modules[0].data) for n in (OPERATIONS, 1 << 25)]
+    assert sizes[0] == sizes[1]
 
 
 def test_a_machine_that_refuses_begins_no_workload(kernel: KernelImage, pool: Pool) -> None:

@@ -51,6 +51,13 @@ def test_what_a_file_says() -> None:
     assert (workload.operations == operations(wanted)).all()
 
 
+def test_any_numbers_will_do() -> None:
+    lines = "frames+ 4294967295 1", "frames+ 7 2", "frames- 4294967295", "heap+ 9 3", "heap- 9"
+    workload = parse_workload("\n".join(lines), "far.txt")
+    assert workload.operations["slot"].tolist() == [0, 1, 0, 0, 0]
+    assert workload.slots == 2
+
+
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
