@@ -7,6 +7,7 @@ run of frames once, and of each kind a bounded number; the rest is counted.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,23 @@ class Findings:
         if self._found[kind] <= LIMIT:
             name = f"{self._family}.{kind}"
             self._violations.append(Violation(name, message, properties, address, physical))
+
+    def add_each(
+        self,
+        kind: str,
+        found: npt.NDArray[np.integer],
+        describe: Callable[[int], tuple[str, int]],
+        properties: tuple[str, ...],
+        physical: bool = True,
+    ) -> None:
+        """Report one violation for each of ``found``, of which there may be millions.
+
+        ``describe`` gives the message and the address of those that are spelled out.
+        """
+        for one in found[:LIMIT].tolist():
+            message, address = describe(one)
+            self.add(kind, message, properties, address, physical)
+        self._found[kind] += max(0, len(found) - LIMIT)
 
     def add_frames(
         self, kind: str, mask: Mask, what: str, properties: tuple[str, ...], first: int = 0

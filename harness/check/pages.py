@@ -48,6 +48,19 @@ def _overlapping(mappings: npt.NDArray[np.void], pages: range) -> npt.NDArray[np
     return mappings[max(0, first - 1) : last]
 
 
+def frames_behind(tables: PageTables, addresses: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the frame behind each virtual address, or ABSENT."""
+    mappings = tables.mappings
+    if not len(mappings):
+        return np.full(len(addresses), ABSENT, dtype=np.int64)
+    virtual = mappings["virtual"].astype(np.int64)
+    row = np.maximum(np.searchsorted(virtual, addresses, side="right") - 1, 0)
+    within = addresses - virtual[row]
+    mapped = (within >= 0) & (within < mappings["size"][row].astype(np.int64))
+    frames = (mappings["physical"][row].astype(np.int64) + within) // FRAME_SIZE
+    return np.where(mapped, frames, ABSENT)
+
+
 def heap_range(heap: Heap) -> range:
     """Return the virtual pages that a heap may use."""
     return range(heap.start // FRAME_SIZE, max(heap.start, heap.end) // FRAME_SIZE)

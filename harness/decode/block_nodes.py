@@ -6,13 +6,14 @@ to them where memory goes on beyond what is mapped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
+from harness.decode.gather import gather
 from harness.decode.links import CHUNK, POINTER, BadNode, Break, ListShape, back_break, follow
 from harness.image.schema.frames import FreeLists as Description
 
@@ -21,8 +22,6 @@ LARGEST_LOOK = 16 << 20
 number of looks: lists with few nodes do not make a slow source read more than is near them."""
 LOOKS = 64
 """Looks before it grows."""
-GATHERED = 1 << 20
-"""Bytes of RAM that are looked at as one, between the first and the last node in them."""
 REPORTED = 25
 """Nodes of one list that are spelled out when they contradict it."""
 
@@ -87,26 +86,7 @@ class BlockNodes:
 
     def _gather(self, nodes: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """Return a row of bytes for each node, in order."""
-        rows = np.empty((len(nodes), self._dtype.itemsize), dtype=np.uint8)
-        for where in self._neighbours(nodes):
-            near = nodes[where]
-            first, last = int(near.min()), int(near.max())
-            count = (last - first) // FRAME_SIZE + 1
-            frames = self._context.ram.array(first, "u1", count * FRAME_SIZE)
-            index = (near - first) // FRAME_SIZE
-            rows[where] = frames.reshape(count, FRAME_SIZE)[index, : self._dtype.itemsize]
-        return rows
-
-    def _neighbours(self, nodes: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
-        """Yield indices of nodes that lie in one stretch of RAM, and close to each other."""
-        starts = np.array([ram.start for ram in self._ranges], dtype=np.int64)
-        stretch = np.searchsorted(starts, nodes, side="right")
-        keys = stretch << 32 | nodes // GATHERED
-        ascending = np.argsort(keys, kind="stable")
-        borders = np.flatnonzero(np.diff(keys[ascending])) + 1
-        for group in np.split(ascending, borders):
-            if len(group):
-                yield group
+        return gather(self._context.ram, nodes, self._dtype.itemsize)
 
     def _contradictions(self, nodes: npt.NDArray[np.int64], order: int) -> list[Break]:
         """Return what nodes say that is not so, as far as they are on this list at all."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from harness.decode.belief.heaps import SubblockBlock, SubblockHeap, SubblockValue
+from harness.decode.belief.heaps import SubblockHeap, SubblockValue
 from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.state import MemoryState
 
@@ -69,8 +69,11 @@ class SubblockList:
     def of(cls, heap: SubblockHeap) -> SubblockList:
         """Take the blocks of a decoded heap over."""
         made = cls(heap.subblock)
-        for block in reversed(heap.blocks):
-            made._take_over(block)
+        values, borders = heap.map.tobytes(), heap.borders.tolist()
+        for index in reversed(range(len(heap.blocks))):
+            block = heap.blocks[index]
+            own = values[borders[index] : borders[index + 1]]
+            made._take_over(int(block["start"]), int(block["chunks"]), own)
         return made
 
     def subblocks(self, size: int) -> int:
@@ -131,10 +134,10 @@ class SubblockList:
     def _index(self, block: Block) -> int:
         return bisect_left(self.blocks, block.number, key=lambda one: one.number)
 
-    def _take_over(self, decoded: SubblockBlock) -> None:
-        values = decoded.map.tobytes()
+    def _take_over(self, start: int, chunks: int, values: bytes) -> None:
+        """Take one block over, as its map says what is allocated."""
         metadata = len(values) - len(values.lstrip(bytes([SubblockValue.METADATA])))
-        self.add(decoded.start, decoded.chunks, metadata)
+        self.add(start, chunks, metadata)
         block, index = self.blocks[-1], len(self.blocks) - 1
         first = metadata
         while first < len(values):

@@ -19,7 +19,7 @@ from harness.decode.belief.heaps import Heap, LargeBlocks, SubblockHeap, Subbloc
 from harness.decode.belief.paging import FRAME_SIZE, PageTables
 from harness.decode.belief.slabs import Caches
 from harness.decode.state import MemoryState
-from harness.decode.subblock_map import live_runs
+from harness.decode.subblock_map import runs_of
 from harness.image.description import Description
 from harness.report.ranges import mapped_ranges
 from harness.report.space_text import spaces_text
@@ -177,18 +177,19 @@ def heap_text(heap: Heap) -> str:
 
 def subblock_heap_text(heap: SubblockHeap) -> str:
     """Return the blocks of a heap of sub-blocks, in list order, and how full they are."""
-    chunks = sum(block.chunks for block in heap.blocks)
-    lines = [f"heap {heap.name}: {len(heap.blocks)} blocks, {chunks} pages"]
-    for block in heap.blocks[:_MOST_BLOCKS]:
-        runs = live_runs(block)
-        used = int((runs[:, 1] - runs[:, 0]).sum()) * heap.subblock
-        free = int(np.count_nonzero(block.map == SubblockValue.FREE)) * heap.subblock
+    blocks = heap.blocks
+    lines = [f"heap {heap.name}: {len(blocks)} blocks, {int(blocks['chunks'].sum())} pages"]
+    live = runs_of(heap).live
+    for index, block in enumerate(blocks[:_MOST_BLOCKS]):
+        own = live.where(live.block == index)
+        free = heap.map[heap.borders[index] : heap.borders[index + 1]] == SubblockValue.FREE
         lines.append(
-            f"  {block.start:#010x}  {block.chunks} pages  {len(runs)} allocations, "
-            f"{about(used)} used, {about(free)} free"
+            f"  {block['start']:#010x}  {block['chunks']} pages  {len(own.first)} allocations, "
+            f"{about(int(own.length.sum()) * heap.subblock)} used, "
+            f"{about(int(np.count_nonzero(free)) * heap.subblock)} free"
         )
-    if len(heap.blocks) > _MOST_BLOCKS:
-        lines.append(f"  … and {len(heap.blocks) - _MOST_BLOCKS} more")
+    if len(blocks) > _MOST_BLOCKS:
+        lines.append(f"  … and {len(blocks) - _MOST_BLOCKS} more")
     return "\n".join(lines)
 
 

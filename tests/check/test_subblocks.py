@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from harness.check.subblocks import check_subblock_heaps
-from harness.decode.belief.heaps import ByteKind, SubblockBlock, SubblockHeap
+from harness.decode.belief.heaps import SUBBLOCK_BLOCK, ByteKind, SubblockHeap
 from harness.decode.subblock_map import bytes_of_subblocks
 from tests.check import example
 
@@ -17,7 +18,11 @@ SUBBLOCK = 32
 FIRST, SECOND = 0xC0180000, 0xC0190000
 
 
-def block(start: int, *runs: tuple[int, int], chunks: int = 1) -> SubblockBlock:
+Block = tuple[int, int, npt.NDArray[np.uint8]]
+"""Virtual address, chunks and map."""
+
+
+def block(start: int, *runs: tuple[int, int], chunks: int = 1) -> Block:
     """Return a block of these runs behind its records: value and length; the rest is free."""
     values = np.zeros(chunks * 128, dtype=np.uint8)
     values[: 4 * chunks + 1] = 1
@@ -25,41 +30,45 @@ def block(start: int, *runs: tuple[int, int], chunks: int = 1) -> SubblockBlock:
     for value, length in runs:
         values[position : position + length] = value
         position += length
-    return SubblockBlock(start, chunks, int(np.count_nonzero(values == 0)), 12, values)
+    return start, chunks, values
 
 
-def heap() -> SubblockHeap:
-    """Return two blocks with five allocations and one empty block of 1 chunk."""
-    return SubblockHeap(
-        name="blocks",
-        subblock=SUBBLOCK,
-        blocks=(
-            block(SECOND, (2, 3), (3, 1), (0, 2), (2, 200), chunks=2),
-            block(FIRST, (2, 1), (3, 122)),
-            block(FIRST + PAGE),
-        ),
-        spare=FIRST + PAGE,
-        live=5,
-        used=327,
-        held=4,
-    )
+def heap_of(*blocks: Block) -> SubblockHeap:
+    """Return a heap whose counters and list say what the maps do."""
+    rows = np.empty(len(blocks), dtype=SUBBLOCK_BLOCK)
+    for row, (start, chunks, values) in zip(rows, blocks, strict=True):
+        row["start"], row["chunks"] = start, chunks
+        row["free"], row["longest"] = np.count_nonzero(values == 0), -1
+    maps = [values for _, _, values in blocks] or [np.empty(0, dtype=np.uint8)]
+    return SubblockHeap("blocks", SUBBLOCK, 12, rows, np.concatenate(maps))
+
+
+BLOCKS = (
+    block(SECOND, (2, 3), (3, 1), (0, 2), (2, 200), chunks=2),
+    block(FIRST, (2, 1), (3, 122)),
+    block(FIRST + PAGE),
+)
+
+
+def heap(*more: Block, **fields: int | None) -> SubblockHeap:
+    """Return two blocks with five allocations and one empty block of 1 chunk, and more."""
+    counters = {"spare": FIRST + PAGE, "live": 5, "used": 327, "held": 4}
+    return replace(heap_of(*BLOCKS, *more), **(counters | fields))
 
 
 def changed(index: int, sub_block: int, value: int) -> SubblockHeap:
     """Return the same with one byte of one map changed."""
-    whole = heap()
-    values = whole.blocks[index].map.copy()
-    values[sub_block] = value
-    new = list(whole.blocks)
-    new[index] = replace(new[index], map=values)
-    return replace(whole, blocks=tuple(new))
+    values = heap().map.copy()
+    values[heap().borders[index] + sub_block] = value
+    return replace(heap(), map=values)
 
 
 def with_block(index: int, **fields: int) -> SubblockHeap:
     """Return the same with a block's members changed."""
-    new = list(heap().blocks)
-    new[index] = replace(new[index], **fields)
-    return replace(heap(), blocks=tuple(new))
+    blocks = heap().blocks.copy()
+    for name, value in fields.items():
+        blocks[name][index] = value
+    return replace(heap(), blocks=blocks)
 
 
 def reports(heap: SubblockHeap) -> list[tuple[str, str]]:
@@ -121,11 +130,9 @@ def test_a_count_that_was_never_lowered() -> None:
 @pytest.mark.parametrize(("longest", "wrong"), [(43, True), (44, False), (247, False), (248, True)])
 def test_a_bound_of_the_longest_free_run(longest: int, wrong: bool) -> None:
     """The last 44 sub-blocks are free, of 247 that may be."""
-    values = heap().blocks[0].map.copy()
-    values[-46:-44] = 2
-    values[-44:] = 0
-    one = replace(heap().blocks[0], map=values, longest=longest)
-    assert ("subblock.longest" in kinds(replace(heap(), blocks=(one,)))) == wrong
+    one = heap_of(block(SECOND, (2, 203), (0, 44), chunks=2))
+    one.blocks["longest"] = longest
+    assert ("subblock.longest" in kinds(one)) == wrong
 
 
 def test_blocks_that_lie_in_each_other() -> None:
@@ -134,34 +141,32 @@ def test_blocks_that_lie_in_each_other() -> None:
 
 @pytest.mark.parametrize("spare", [0, FIRST + PAGE])
 def test_an_empty_block_that_should_have_gone(spare: int) -> None:
-    more = replace(heap(), blocks=(*heap().blocks, block(FIRST + 3 * PAGE)), spare=spare, held=5)
+    more = heap(block(FIRST + 3 * PAGE), spare=spare, held=5)
     assert set(kinds(more)) == {"subblock.empty"}
     assert len(kinds(more)) == (2 if spare == 0 else 1)
 
 
 def test_an_empty_block_of_two_chunks_is_never_kept() -> None:
     large = block(FIRST + 2 * PAGE, chunks=2)
-    more = replace(heap(), blocks=(*heap().blocks[:2], large), spare=large.start, held=5)
-    assert kinds(more) == ["subblock.empty"]
+    assert kinds(heap(large, spare=large[0], held=6)) == ["subblock.empty"] * 2
 
 
 @pytest.mark.parametrize("spare", [FIRST, 0xC0300000])
 def test_a_kept_block_that_is_not_empty_or_not_there(spare: int) -> None:
-    assert kinds(replace(heap(), spare=spare)) == ["subblock.empty", "subblock.spare"]
+    assert kinds(heap(spare=spare)) == ["subblock.empty", "subblock.spare"]
 
 
 @pytest.mark.parametrize("name", ["used", "held"])
 def test_a_counter_that_is_wrong(name: str) -> None:
-    assert kinds(replace(heap(), **{name: 1})) == ["subblock.counter"]
+    assert kinds(heap(**{name: 1})) == ["subblock.counter"]
 
 
 def test_a_kernel_without_counters_is_not_asked_for_them() -> None:
-    assert kinds(replace(heap(), spare=None, live=None, used=None, held=None)) == []
+    assert kinds(heap(spare=None, live=None, used=None, held=None)) == []
 
 
 def test_what_each_byte_of_a_block_is() -> None:
-    one = replace(heap(), blocks=(block(FIRST, (2, 1), (0, 1), (3, 2)),))
-    found = bytes_of_subblocks(one)
+    found = bytes_of_subblocks(heap_of(block(FIRST, (2, 1), (0, 1), (3, 2))))
     assert found.pages.tolist() == [FIRST]
     assert [(start - FIRST, end - FIRST, kind) for start, end, kind in found.extents.tolist()] == [
         (0, 140, ByteKind.HEADER),
@@ -174,5 +179,5 @@ def test_what_each_byte_of_a_block_is() -> None:
 
 
 def test_a_heap_without_blocks_has_no_bytes() -> None:
-    found = bytes_of_subblocks(replace(heap(), blocks=()))
+    found = bytes_of_subblocks(heap_of())
     assert len(found.pages) == len(found.extents) == 0

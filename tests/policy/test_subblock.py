@@ -145,11 +145,12 @@ def allocations(inspection: Inspection) -> list[int]:
 
 
 def starts(heap: SubblockHeap) -> Iterator[int]:
-    for block in heap.blocks:
-        values = block.map.tolist()
+    borders = heap.borders.tolist()
+    for block, low, high in zip(heap.blocks, borders, borders[1:], strict=False):
+        values = heap.map[low:high].tolist()
         for index, value in enumerate(values):
             if value >= SubblockValue.COLOUR and value != values[index - 1]:
-                yield block.start + index * heap.subblock
+                yield int(block["start"]) + index * heap.subblock
 
 
 def policy_of(state: MemoryState) -> Policy:

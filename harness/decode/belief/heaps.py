@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.belief.fault import DecodeFault
+from harness.decode.belief.paging import FRAME_SIZE
 
 
 @dataclass(frozen=True)
@@ -63,30 +64,12 @@ class Heap:
     faults: tuple[DecodeFault, ...] = ()
 
 
-@dataclass(frozen=True)
-class SubblockBlock:
-    """Contiguous pages of a heap of sub-blocks, with their map at the start."""
-
-    start: int
-    """Virtual address."""
-    chunks: int
-    """Pages of 4 KiB."""
-    free: int
-    """The kernel's own count of free sub-blocks."""
-    map_offset: int
-    """Bytes from the block's start to its map."""
-    map: npt.NDArray[np.uint8]
-    """One element a sub-block: :class:`SubblockValue`, or the colour of an allocation."""
-    longest: int | None = None
-    """The kernel's own bound of the longest run of free sub-blocks."""
-
-    @cached_property
-    def runs(self) -> npt.NDArray[np.int64]:
-        """Rows (first, behind the last, value) of the runs of one value in the map."""
-        edges = np.flatnonzero(self.map[1:] != self.map[:-1]) + 1
-        starts = np.concatenate(([0], edges)).astype(np.int64)
-        ends = np.concatenate((edges, [len(self.map)])).astype(np.int64)
-        return np.stack((starts, ends, self.map[starts].astype(np.int64)), axis=1)
+SUBBLOCK_BLOCK = np.dtype(
+    [("start", "<i8"), ("chunks", "<i8"), ("free", "<i8"), ("longest", "<i8")]
+)
+"""Contiguous pages of a heap of sub-blocks, with their map at the start: virtual address, number
+of pages of 4 KiB, and what the kernel itself notes, which is the number of free sub-blocks and a
+bound of their longest run, -1 where it notes none."""
 
 
 class SubblockValue(enum.IntEnum):
@@ -99,12 +82,18 @@ class SubblockValue(enum.IntEnum):
 
 @dataclass(frozen=True)
 class SubblockHeap:
-    """A heap of sub-blocks; its blocks in list order."""
+    """A heap of sub-blocks."""
 
     name: str
     subblock: int
     """Bytes of a sub-block."""
-    blocks: tuple[SubblockBlock, ...]
+    map_offset: int
+    """Bytes from a block's start to its map."""
+    blocks: npt.NDArray[np.void]
+    """SUBBLOCK_BLOCK, in list order."""
+    map: npt.NDArray[np.uint8]
+    """The maps of all blocks, one behind the other; one element a sub-block:
+    :class:`SubblockValue`, or the colour of an allocation."""
     owner: str | None = None
     """The frame table's name for its frames; None when they are somebody else's."""
     spare: int | None = None
@@ -114,6 +103,12 @@ class SubblockHeap:
     used: int | None = None
     held: int | None = None
     faults: tuple[DecodeFault, ...] = ()
+
+    @cached_property
+    def borders(self) -> npt.NDArray[np.int64]:
+        """Where in ``map`` that of each block begins, and where the last one ends."""
+        counts = self.blocks["chunks"] * (FRAME_SIZE // self.subblock)
+        return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
 
 @dataclass(frozen=True)
