@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable
 
 from harness.check.runs import FRAME_SIZE
-from harness.image.errors import DescriptionError
+from harness.image.errors import DescriptionError, UnknownName
 from harness.image.kernel_image import KernelImage
+from harness.image.position import position
 from harness.image.schema.layout import Address
 
 ADDRESS_SPACE = 1 << 32
@@ -46,7 +47,7 @@ def _value(term: str, text: str, named: Callable[[str], int]) -> int:
     try:
         return named(term)
     except LookupError as error:
-        raise AddressError(f"{text!r}: the kernel has no symbol or enumerator {term}") from error
+        raise AddressError(f"in {text!r}: {error}") from error
 
 
 def address_in(kernel: KernelImage, address: Address) -> int:
@@ -54,14 +55,20 @@ def address_in(kernel: KernelImage, address: Address) -> int:
 
     def named(name: str) -> int:
         enumerator = kernel.types.enumerator(name)
-        return kernel.symbol(name) if enumerator is None else enumerator
+        if enumerator is not None:
+            return enumerator
+        known = [*kernel.types.enumerators, *kernel.symbols]
+        if name not in kernel.symbols:
+            raise UnknownName("symbol or enumerator", name, known)
+        return kernel.symbol(name)
 
     if isinstance(address, int):
         return address
     try:
         return evaluate(address, named)
     except AddressError as error:
-        where = kernel.description.path or "description"
+        description = kernel.description
+        where = position(description, description.page_tables, address)
         raise AddressError(f"{where}: {error}") from None
 
 

@@ -31,6 +31,7 @@ from harness.decode.subblock import decode_subblock_heap
 from harness.decode.subblock_map import bytes_of_subblocks
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
+from harness.image.position import position
 from harness.ram.protocol import Ram
 
 READY = "ready"
@@ -190,5 +191,6 @@ def _attempt(
         faults.append(fault_of(name, error))
         return None
     except (ExpressionError, UnknownName) as error:
-        where = context.kernel.description.path or "description"
-        raise DescriptionMismatch(f"{where}: {name}: {error}") from None
+        said = error.expression if isinstance(error, ExpressionError) else error.name
+        where = position(context.kernel.description, item, said)
+        raise DescriptionMismatch(f"{where}: {error}") from None

@@ -8,7 +8,8 @@ There are no calls and no assignments: looking changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -23,9 +24,12 @@ from harness.decode.c_arithmetic import INT, UNSIGNED, ArithmeticFault, Number
 from harness.decode.c_syntax import ExpressionError, NoValue, column, parse
 from harness.image.c_type import CType, Kind, Member
 from harness.image.errors import UnknownName, nearest
+from harness.image.integers import TYPEDEFS
 from harness.image.kernel_image import KernelImage
 from harness.image.layouts import bits
+from harness.image.symbols import NO_SYMBOLS
 
+_CAST = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\*+\s*\)(?=\s*[\w(&*])")
 _AGGREGATES = (Kind.STRUCT, Kind.UNION, Kind.ARRAY)
 
 
@@ -91,9 +95,10 @@ class Evaluator:
 
 @lru_cache(maxsize=8)
 def _type_names(kernel: KernelImage) -> frozenset[str]:
-    """Return the typedefs: names that C must be told are types."""
+    """Return the typedefs, its own and the standard ones: names that C must be told are types."""
     names = (name for name in kernel.types.names if name.isidentifier())
-    return frozenset(n for n in names if kernel.types.lookup(n).kind is Kind.TYPEDEF)
+    own = frozenset(n for n in names if kernel.types.lookup(n).kind is Kind.TYPEDEF)
+    return own | TYPEDEFS
 
 
 @lru_cache(maxsize=256)
@@ -111,7 +116,18 @@ class _Run:
         self._symbols = of._symbols
         self._scope = scope
         self._expression = expression
-        self._tree = parse(expression, of._names)
+        try:
+            self._tree = parse(expression, of._names)
+        except ExpressionError:
+            self._explain_cast(of._names)
+            raise
+
+    def _explain_cast(self, types: Collection[str]) -> None:
+        """Raise for what looks like a cast to a type that there is not: to C it is no syntax."""
+        for cast in _CAST.finditer(self._expression):
+            if cast[1] not in types:
+                reason = str(UnknownName("type", cast[1], types))
+                raise ExpressionError(self._expression, cast.start(1) + 1, reason)
 
     def result(self, load: bool) -> Value:
         """Evaluate the whole expression."""
@@ -209,6 +225,8 @@ class _Run:
         except UnknownName:
             if name in self._symbols:
                 return Value(UNSIGNED, self._symbols[name])
+        if not self._symbols:
+            raise self._error(node, f"no {NO_SYMBOLS} {name!r}; name numeric addresses")
         structure = self._scope.structure
         near = list(self._scope.running)
         near += _members(structure.type.stripped) if structure else []

@@ -37,12 +37,16 @@ def build(
 ) -> KernelImage:
     """Build the kernel with ``variables`` set and return its image.
 
-    Others who build the same configuration at the same time wait. Raise
-    :class:`DescriptionError` when the description or a variable does not allow it,
+    Without a command the image is taken as it is. Others who build the same configuration at the
+    same time wait.
+
+    Raise :class:`DescriptionError` when the description or a variable does not allow it,
     :class:`BuildError` when the tools fail, ``ImageError`` when what they leave cannot be booted.
     """
     chosen = dict(variables or {})
     recipe, source = _recipe(description, chosen)
+    if not recipe.command:
+        return load_kernel(source / recipe.image, description)
     directory = build_directory(description, chosen, build_root)
     directory.mkdir(parents=True, exist_ok=True)
     try:

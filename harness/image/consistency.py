@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def check_consistency(reader: TableReader, description: Description) -> None:
     """Raise :class:`DescriptionError` for the first thing on which two tables do not agree."""
     for check in (
+        _check_build,
         _check_patterns,
         _check_zones,
         _check_presets,
@@ -27,6 +28,12 @@ def check_consistency(reader: TableReader, description: Description) -> None:
         _check_subblock_heaps,
     ):
         check(reader, description)
+
+
+def _check_build(reader: TableReader, description: Description) -> None:
+    build = description.build
+    if build is not None and build.variables and not build.command:
+        raise reader.error(("build", "variables"), "there is no command to set them in")
 
 
 def _check_patterns(reader: TableReader, description: Description) -> None:

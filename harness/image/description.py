@@ -17,7 +17,7 @@ from harness.image.schema.heaps import Caches, Heap, LargeBlocks, SubblockHeap
 from harness.image.schema.layout import FirmwareMap, PageTables, Zone
 from harness.image.schema.running import Boot, Build, Console, Monitor, Preset, Tape
 from harness.image.schema.spaces import AddressSpaces
-from harness.image.toml_table import TableReader, read_toml
+from harness.image.toml_table import TableReader, Where, read_toml
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ class Description:
     tape: Tape | None = None
     path: Path | None = field(default=None, metadata={"toml": False})
     """Where it was read from."""
+    lines: Mapping[Where, int] = field(
+        default_factory=dict, hash=False, compare=False, repr=False, metadata={"toml": False}
+    )
+    """Line, from 1, of each of its tables and keys."""
 
     @property
     def source(self) -> Path | None:
@@ -89,6 +93,6 @@ def load_description(path: Path) -> Description:
     """Read and check ``path``; raise :class:`DescriptionError` with file and line."""
     document = read_toml(path)
     reader = TableReader(document)
-    description = reader.read(Description, path=path.resolve())
+    description = reader.read(Description, path=path.resolve(), lines=document.lines)
     check_consistency(reader, description)
     return description

@@ -16,6 +16,8 @@ from harness.image.cache import cached
 from harness.image.dwarf import DAMAGED
 from harness.image.errors import UnknownName
 
+NO_SYMBOLS = "symbol table (linked with -s, or stripped), so no symbol"
+"""What a kernel without symbols is said not to have."""
 SHF_EXECINSTR = 4
 
 _CODE_RANKS = {"STT_FUNC": 0, "STT_NOTYPE": 1}
@@ -42,7 +44,8 @@ class SymbolTable:
         try:
             return self.values[name]
         except KeyError:
-            raise UnknownName("symbol", name, self.values) from None
+            kind = "symbol" if self.values else NO_SYMBOLS
+            raise UnknownName(kind, name, self.values) from None
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -34,9 +34,14 @@ class TomlDocument:
 
     def line(self, where: Where) -> int:
         """Return the line of ``where``, or of the nearest that encloses it."""
-        while where and where not in self.lines:
-            where = where[:-1]
-        return self.lines.get(where, 1)
+        return nearest_line(self.lines, where)
+
+
+def nearest_line(lines: Mapping[Where, int], where: Where) -> int:
+    """Return the line of ``where``, or of the nearest that encloses it."""
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where, 1)
 
 
 def read_toml(path: Path) -> TomlDocument:
@@ -114,7 +119,7 @@ class TableReader:
 
     def error(self, where: Where, message: str) -> DescriptionError:
         """Return an error that names the file, the line and the key of ``where``."""
-        name = _name(where)
+        name = key_name(where)
         line = self._document.line(where)
         subject = f"{name}: " if name else ""
         return DescriptionError(f"{self._document.path}:{line}: {subject}{message}")
@@ -128,7 +133,7 @@ class TableReader:
             raise self.error(where, "must be a table")
         hints = typing.get_type_hints(schema)
         # Schemas are dataclasses, which a type variable cannot say.
-        fields = {_key(f): f for f in dataclasses.fields(schema) if f.metadata.get("toml", True)}  # type: ignore[arg-type]
+        fields = {key_of(f): f for f in dataclasses.fields(schema) if f.metadata.get("toml", True)}  # type: ignore[arg-type]
         self._reject_unknown(values, fields, where)
         arguments = dict(extra)
         for key, item in fields.items():
@@ -204,7 +209,7 @@ class TableReader:
         return {key: self._value(hint, item, (*where, key)) for key, item in value.items()}
 
 
-def _key(item: dataclasses.Field[Any]) -> str:
+def key_of(item: dataclasses.Field[Any]) -> str:
     """Return a field's key in the file: Python's keywords carry an underscore here only."""
     return item.name.removesuffix("_")
 
@@ -213,7 +218,7 @@ def _required(item: dataclasses.Field[Any]) -> bool:
     return item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
 
 
-def _name(where: Where) -> str:
+def key_name(where: Where) -> str:
     """Write a path as people do: ``page_tables.linear[0].end``."""
     text = ""
     for part in where:

@@ -15,6 +15,7 @@ from harness.image.c_type import VOID, CType, Encoding, Kind
 from harness.image.cache import cached
 from harness.image.dwarf_types import extract
 from harness.image.errors import ImageError, UnknownName, nearest
+from harness.image.integers import INTEGERS
 from harness.image.layouts import construct_of, dtype_of
 
 T = TypeVar("T")
@@ -55,6 +56,8 @@ class TypeTable:
             return VOID
         name = _canonical(name)
         if name not in self._names:
+            if name in _STANDARD:
+                return _STANDARD[name]
             kind = "type" if self._names else "debug information (build with -g), so no type"
             raise UnknownName(kind, name, self._names)
         return self._type(self._names[name])
@@ -81,6 +84,16 @@ class TypeTable:
             except (ArithmeticError, MemoryError, RecursionError, ValueError) as error:
                 raise ImageError(f"{type_} cannot be as its DWARF says: {error}") from None
         return known[type_]
+
+    @property
+    def enumerators(self) -> tuple[str, ...]:
+        """All enumeration constants."""
+        return tuple(self._enumerators)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All variables at file scope, also those that are only declared."""
+        return tuple(self._variables)
 
     def enumerator(self, name: str) -> int | None:
         """Return the value of enumeration constant ``name``, None when there is none."""
@@ -135,3 +148,4 @@ def _canonical(name: str) -> str:
 
 
 _INTEGER_WORDS = frozenset(["signed", "unsigned", "short", "long", "int", "char"])
+_STANDARD = {_canonical(name): type_ for name, type_ in INTEGERS.items()}

@@ -48,7 +48,8 @@ def test_a_misspelt_name(loader: Loader, key: str, expression: str, words: str) 
     with pytest.raises(DescriptionMismatch) as caught:
         state(loader, **{key: expression})
     assert isinstance(caught.value, DescriptionError)
-    assert "harness.toml: frame table: in the expression" in str(caught.value)
+    line = {"array": 4, "count": 5, "free": 6}[key]
+    assert f"harness.toml:{line}: frame_table.{key}: in the expression" in str(caught.value)
     assert words in str(caught.value)
 
 

@@ -14,10 +14,11 @@ from harness.image.monitor_command import MonitorCommand
 class Build:
     """How the kernel is built."""
 
-    command: tuple[str, ...]
-    """Arguments; ``{source}``, ``{build}`` and ``{variables}`` are replaced."""
     image: str
-    """The ELF that the command leaves, relative to the build folder."""
+    """The ELF that the command leaves, relative to the build folder; without a command the one
+    that is there, relative to the description."""
+    command: tuple[str, ...] = ()
+    """Arguments; ``{source}``, ``{build}`` and ``{variables}`` are replaced."""
     variables: tuple[str, ...] = ()
     """Names of the variables that a user may set."""
 
