@@ -10,10 +10,10 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.compose import compose
 from harness.machine.errors import SpecError
 from harness.machine.guest_memory import GuestMemory
-from harness.machine.layout import extents
+from harness.machine.layout import extents, has_display
 from harness.machine.multiboot import BootInformation, read_information
 from harness.machine.placer import Placer
-from harness.machine.qemu import path_of
+from harness.machine.qemu import DISPLAY, path_of
 from harness.machine.rom import MAILBOX_CANDIDATES, MAILBOX_SIZE, direct_boot_rom
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
@@ -51,9 +51,11 @@ def start_vm(spec: MachineSpec) -> Vm:
     """Start QEMU with the kernel's ROM; RAM is empty."""
     rom = os.memfd_create("direct-boot-rom")
     try:
-        os.write(rom, direct_boot_rom(spec.kernel.entry, mailbox(spec.kernel)))
+        display = has_display(spec)
+        os.write(rom, direct_boot_rom(spec.kernel.entry, mailbox(spec.kernel), display))
         memory = GuestMemory(spec.memory)
-        return Vm(spec, memory, ["-bios", path_of(rom)], [rom])
+        arguments = ["-bios", path_of(rom), *(DISPLAY if display else ())]
+        return Vm(spec, memory, arguments, [rom])
     finally:
         os.close(rom)
 

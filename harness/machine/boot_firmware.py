@@ -51,7 +51,9 @@ def _run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers |
         stub.insert_breakpoint(entry)
         while True:
             stub.resume()
-            ending = watch.run(FIRMWARE_TIMEOUT, lambda line: None, breakpoints=True)
+            ending = watch.run(
+                FIRMWARE_TIMEOUT, lambda line: None, breakpoints=True, on_screen=False
+            )
             if ending.kind is not EndingKind.READY:
                 return _not_reached(vm, ending, entry), None
             _wait_for_stop(vm, stub, entry)

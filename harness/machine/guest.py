@@ -12,9 +12,11 @@ from typing import Self
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
+from harness.machine.layout import has_display
 from harness.machine.monitor import KernelMonitor
 from harness.machine.multiboot import BootInformation, Placement
 from harness.machine.registers import Registers
+from harness.machine.screen import Screen
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
 from harness.machine.watch import Match, Watch
@@ -43,6 +45,7 @@ class Guest:
         self._ended = ended
         self._watch = Watch(vm, spec.kernel)
         self.console = vm.console
+        self.screen = Screen(vm, has_display(spec), self._wait_for_row)
         self.monitor = KernelMonitor(self, spec.kernel.description)
 
     def __enter__(self) -> Self:
@@ -133,11 +136,19 @@ class Guest:
     def wait_for_line(self, pattern: str, timeout: float = BOOT_TIMEOUT) -> str:
         """Let the guest run until a console line matches a regular expression; return the line.
 
+        Of a kernel that prints on the screen that is a row of the screen:
+        :meth:`harness.machine.screen.Screen.wait_for_line`.
         Raise :class:`GuestEnded` when it ends before, or does not say it in time.
         """
         if self._ended is None:
             self._vm.resume_if_paused()
         return self._require(self._run(timeout, re.compile(pattern).search)).message
+
+    def _wait_for_row(self, pattern: str, timeout: float) -> str:
+        if self._ended is None:
+            self._vm.resume_if_paused()
+        found = self._run(timeout, re.compile(pattern).search, on_screen=True)
+        return self._require(found).message
 
     def stop_before(self, function: str, timeout: float = BOOT_TIMEOUT) -> None:
         """Run until just before ``function``'s first instruction, and stay paused there.
@@ -151,7 +162,7 @@ class Guest:
         with self._vm.debugger() as stub:
             stub.insert_breakpoint(address)
             stub.resume()
-            ending = self._run(timeout, lambda line: None, breakpoints=True)
+            ending = self._run(timeout, lambda line: None, breakpoints=True, on_screen=False)
             if self._vm.process.alive:
                 # Also when the guest ended elsewhere: this process's next boot must pass here.
                 stub.wait_for_stop()
@@ -162,11 +173,17 @@ class Guest:
         """Attach to QEMU's GDB stub; the guest is paused, and stays as it is at the end."""
         return self._vm.debugger()
 
-    def _run(self, timeout: float, match: Match | None, breakpoints: bool = False) -> Ending:
+    def _run(
+        self,
+        timeout: float,
+        match: Match | None,
+        breakpoints: bool = False,
+        on_screen: bool | None = None,
+    ) -> Ending:
         """Follow the guest; once it has ended it stays so."""
         if self._ended:
             return self._ended
-        ending = self._watch.run(timeout, match, breakpoints)
+        ending = self._watch.run(timeout, match, breakpoints, on_screen)
         if not ending.alive:
             self._ended = ending
         return ending

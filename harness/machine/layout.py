@@ -24,6 +24,27 @@ LEGACY = range(0xA0000, 0x100000)
 """The display adapter's window, ROMs, or the RAM behind them as the chipset's registers say."""
 
 
+DISPLAY_WINDOW = range(0xA0000, 0xC0000)
+"""The part of it through which a display's memory is reached."""
+
+
+def has_display(spec: MachineSpec) -> bool:
+    """Return whether there is a display; nobody but firmware needs one unless the kernel prints."""
+    on_screen = spec.kernel.description.console.device == "screen"
+    return spec.boot is not BootPath.DIRECT or on_screen
+
+
+def hidden(spec: MachineSpec) -> range:
+    """Return where below 1 MiB something else than RAM answers.
+
+    With firmware that is display memory, ROM, or RAM that the firmware has made read-only. On the
+    direct path the ROM opens RAM, so that only a display can be in the way.
+    """
+    if spec.boot is not BootPath.DIRECT:
+        return LEGACY
+    return DISPLAY_WINDOW if has_display(spec) else range(0)
+
+
 def one_piece(spec: MachineSpec) -> bool:
     """Return whether RAM beyond 3.5 GiB is to stay below 4 GiB, where a chosen map may want it.
 
@@ -37,18 +58,18 @@ def one_piece(spec: MachineSpec) -> bool:
 def extents(spec: MachineSpec) -> tuple[Extent, ...]:
     """Return where RAM answers, in physical addresses and offsets of its file.
 
-    On the firmware paths 0xA0000-0xFFFFF is left out: it holds display memory, ROM, or RAM that
-    the firmware has made read-only. On the direct path, without a display, it is all RAM: the ROM
-    opens it.
+    What is :func:`hidden` is left out.
     """
     whole = (range(spec.memory),) if one_piece(spec) else ram_ranges(spec.memory)
     low, *high = whole
-    pieces = [low] if spec.boot is BootPath.DIRECT else _without_legacy(low)
+    pieces = _without(low, hidden(spec))
     found = [Extent(piece.start, len(piece), piece.start) for piece in pieces]
     found += [Extent(piece.start, len(piece), low.stop) for piece in high]
     return tuple(found)
 
 
-def _without_legacy(low: range) -> list[range]:
-    pieces = [range(min(LEGACY.start, low.stop)), range(LEGACY.stop, low.stop)]
+def _without(low: range, gap: range) -> list[range]:
+    if not gap:
+        return [low]
+    pieces = [range(min(gap.start, low.stop)), range(gap.stop, low.stop)]
     return [piece for piece in pieces if piece]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.machine.errors import SpecError
 from harness.machine.grub import quoted_word
-from harness.machine.layout import LEGACY, extents
+from harness.machine.layout import extents, hidden
 from harness.machine.spec import BootPath, MachineSpec
 
 GRANULE = 8192
@@ -83,11 +83,12 @@ def _segments(spec: MachineSpec) -> Iterator[str]:
         start, end = segment.physical, segment.physical + segment.memory_size
         if any(r.start <= start and end <= r.stop for r in ram):
             continue
-        if start < LEGACY.stop and end > LEGACY.start and end <= spec.memory:
+        gap = hidden(spec)
+        if start < gap.stop and end > gap.start and end <= spec.memory:
             yield (
-                f"no RAM at 0x{LEGACY.start:x}-0x{LEGACY.stop - 1:x}, where the kernel's segment "
+                f"no RAM at 0x{gap.start:x}-0x{gap.stop - 1:x}, where the kernel's segment "
                 f"at physical 0x{start:x}-0x{end - 1:x} needs it: display memory and ROM are "
-                "there on this path; link it elsewhere or take the direct path"
+                "there on this path; link it elsewhere or take the direct path without a display"
             )
         yield (
             f"too little memory: the kernel's segment at physical 0x{start:x} needs RAM up to "

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.machine.guest import Guest
-from harness.machine.layout import one_piece
+from harness.machine.layout import has_display, one_piece
 from harness.machine.limits import check_spec
 from harness.machine.machine import Machine
 from harness.machine.spec import BootPath, MachineSpec
@@ -85,5 +85,5 @@ def _key(spec: MachineSpec) -> _Key:
     kernel = spec.kernel
     return (
         *(spec.boot, kernel.build_id, kernel.path, len(kernel.contents)),
-        *(spec.memory, one_piece(spec), spec.cpu, spec.icount, spec.fill.kind),
+        *(spec.memory, one_piece(spec), has_display(spec), spec.cpu, spec.icount, spec.fill.kind),
     )

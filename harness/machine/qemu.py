@@ -12,7 +12,7 @@ ACTIONS = "reboot=shutdown,shutdown=pause,panic=pause"
 """What ends a guest leaves it paused, with registers and RAM as they were."""
 
 DISPLAY = ("-device", "VGA")
-"""For the paths with firmware, which puts it into text mode; programmed by nobody it is no use."""
+"""Programmed by nobody it is no use: firmware puts it into text mode, or the direct path's ROM."""
 
 
 @dataclass(frozen=True)

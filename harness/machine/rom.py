@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from struct import pack
 
+from harness.machine import text_mode
+
 SIZE = 0x10000
 """Bytes; mapped up to 4 GiB."""
 BASE = (1 << 32) - SIZE
-CODE, DESCRIPTORS, POINTER, RESET_VECTOR = 0xFE00, 0xFF00, 0xFF40, 0xFFF0
+PORT_WRITES, CODE, DESCRIPTORS, POINTER, RESET_VECTOR = 0xF000, 0xFE00, 0xFF00, 0xFF40, 0xFFF0
 """Offsets into the ROM."""
 BOOTLOADER_MAGIC = 0x2BADB002
 """EAX at the kernel's entry (Multiboot, section 3.2)."""
@@ -43,18 +45,22 @@ MAILBOX_CANDIDATES = (0x500, 0x9F000, 0x8F000, 0x7F000, 0x10000)
 """Conventional memory: at 0x500 the BIOS data area ends; the others are for kernels there."""
 
 
-def direct_boot_rom(entry: int, mailbox: int) -> bytes:
+def direct_boot_rom(entry: int, mailbox: int, display: bool = False) -> bytes:
     """Return the ROM that jumps to physical ``entry`` in protected mode.
 
     EAX holds the magic number, EBX what the word at physical ``mailbox`` says, and the segment
-    registers are flat; interrupts and paging are off.
+    registers are flat; interrupts and paging are off. A ``display`` is put into text mode before.
     """
     rom = bytearray(b"\xff" * SIZE)
     _put(rom, RESET_VECTOR, b"\xe9" + pack("<h", CODE - (RESET_VECTOR + 3)))  # jmp near
     _put(rom, DESCRIPTORS, pack("<QQQ", 0, FLAT_CODE, FLAT_DATA))
     _put(rom, POINTER, pack("<HI", 3 * 8 - 1, BASE + DESCRIPTORS))
     real = _enter_protected_mode()
-    _put(rom, CODE, real + _enter_kernel(entry, mailbox))
+    show = b""
+    if display:
+        _put(rom, PORT_WRITES, text_mode.table())
+        show = _show_text()
+    _put(rom, CODE, real + _flat_segments() + show + _enter_kernel(entry, mailbox))
     return bytes(rom)
 
 
@@ -73,11 +79,28 @@ def _enter_protected_mode() -> bytes:
     return code + b"\x66\xea" + pack("<IH", target, CODE_SEGMENT)  # jmp far, 32-bit offset
 
 
-def _enter_kernel(entry: int, mailbox: int) -> bytes:
-    """Return the 32-bit part."""
+def _flat_segments() -> bytes:
+    """Return what the 32-bit part begins with."""
     code = b"\x66\xb8" + pack("<H", DATA_SEGMENT)  # mov ax, DATA_SEGMENT
-    code += b"\x8e\xd8\x8e\xc0\x8e\xe0\x8e\xe8\x8e\xd0"  # mov ds, es, fs, gs, ss, ax
-    code += _write_pci(PAM_LOW, PAM_LOW_OPEN) + _write_pci(PAM_HIGH, PAM_HIGH_OPEN)
+    return code + b"\x8e\xd8\x8e\xc0\x8e\xe0\x8e\xe8\x8e\xd0"  # mov ds, es, fs, gs, ss, ax
+
+
+def _show_text() -> bytes:
+    """Return 32-bit code that puts the display into text mode, and blanks it."""
+    code = b"\x66\xba" + pack("<H", text_mode.ATTRIBUTE_RESET)  # mov dx, ATTRIBUTE_RESET
+    code += b"\xec"  # in al, dx
+    code += b"\xbe" + pack("<I", BASE + PORT_WRITES)  # mov esi, PORT_WRITES
+    code += b"\xb9" + pack("<I", len(text_mode.port_writes()))  # mov ecx, their number
+    loop = b"\x66\xad" + b"\x89\xc2" + b"\xac\xee"  # lodsw; mov edx, eax; lodsb; out dx, al
+    code += loop + b"\xe2" + pack("<b", -(len(loop) + 2))  # loop
+    code += b"\xbf" + pack("<I", text_mode.MEMORY)  # mov edi, MEMORY
+    code += b"\xb9" + pack("<I", text_mode.CELLS)  # mov ecx, CELLS
+    return code + b"\x66\xb8" + pack("<H", text_mode.BLANK) + b"\xf3\x66\xab"  # rep stosw
+
+
+def _enter_kernel(entry: int, mailbox: int) -> bytes:
+    """Return the rest of the 32-bit part."""
+    code = _write_pci(PAM_LOW, PAM_LOW_OPEN) + _write_pci(PAM_HIGH, PAM_HIGH_OPEN)
     code += _write_memory(APIC_SPURIOUS, APIC_ENABLED)
     code += _write_memory(APIC_LINT0, EXTERNAL_INTERRUPT)
     code += _write_memory(APIC_LINT1, NON_MASKABLE)

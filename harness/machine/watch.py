@@ -13,12 +13,15 @@ from harness.machine.backtrace import PAGE, backtrace, frame_at
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import QemuFailed
 from harness.machine.registers import Registers
+from harness.machine.screen import shown_rows
 from harness.machine.vm import PANICKED, Vm
 
 WALL_FACTOR = 10
 """The wall clock may take so many times the CPU time that was granted."""
 INTERVAL = 0.25
 """Seconds between looks at a guest that says nothing."""
+SCREEN_INTERVAL = 0.01
+"""Seconds between looks at a screen on which something is waited for: it tells nobody."""
 REST_OF_LINE = 100e-6
 """Seconds for which the console is left to fill once a line has begun; QEMU's news still count."""
 IDLE = 0.02
@@ -74,6 +77,7 @@ class Watch:
         self._vm = vm
         self._kernel = kernel
         self._console = kernel.description.console
+        self._prints_on_screen = self._console.device == "screen"
         self._first_seen = False
         self._report: tuple[EndingKind, str] | None = None
         self._report_deadline = 0.0
@@ -81,20 +85,28 @@ class Watch:
         for source in (vm.console.fileno(), vm.qmp.fileno(), vm.process.exit_descriptor):
             self._poll.register(source, select.POLLIN)
 
-    def run(self, timeout: float, match: Match | None, breakpoints: bool = False) -> Ending:
+    def run(
+        self,
+        timeout: float,
+        match: Match | None,
+        breakpoints: bool = False,
+        on_screen: bool | None = None,
+    ) -> Ending:
         """Follow the guest until a line matches (``READY``) or it ends.
 
         Without ``match`` a guest that idles or lasts is ready as well; with ``breakpoints`` so is
-        one that stops.
+        one that stops. ``on_screen`` says whether to look for the line on the screen or on the
+        console; None: where the kernel prints.
         """
         clock = _Clock(self._vm, timeout)
+        on_screen = self._prints_on_screen if on_screen is None else on_screen
         while True:
-            if line := self._read_console(match):
-                return Ending(EndingKind.READY, line, self._vm.console.tail())
             try:
+                if line := self._read(match, on_screen):
+                    return Ending(EndingKind.READY, line, self._tail())
                 if ending := self._look(clock, match, breakpoints):
                     return ending
-                self._wait()
+                self._wait(SCREEN_INTERVAL if on_screen else INTERVAL)
             except QemuFailed:
                 select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
                 if self._vm.process.alive:
@@ -105,7 +117,10 @@ class Watch:
         if self._vm.qmp.fileno() in {descriptor for descriptor, _ in self._poll.poll(0)}:
             self._vm.qmp.read()
         self._read_console(None)
-        return self.dead() or self._read_end()
+        if dead := self.dead():
+            return dead
+        self._read(None, self._prints_on_screen)
+        return self._read_end()
 
     def dead(self) -> Ending | None:
         """Return how QEMU itself ended, None while it runs."""
@@ -114,10 +129,10 @@ class Watch:
             return None
         return Ending(EndingKind.QEMU_DIED, process.how_it_ended(), self._vm.console.tail())
 
-    def _wait(self) -> None:
-        """Wait for a console line, for news of QEMU's or its end, at most ``INTERVAL``."""
+    def _wait(self, seconds: float) -> None:
+        """Wait for a console line, for news of QEMU's or its end, at most so long."""
         console, qmp = self._vm.console, self._vm.qmp
-        end = time.monotonic() + INTERVAL
+        end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             ready = {descriptor for descriptor, _ in self._poll.poll(left * 1000)}
             if ready != {console.fileno()}:
@@ -137,6 +152,27 @@ class Watch:
         if breakpoints and self._vm.moves[-1:] == ["STOP"]:
             return Ending(EndingKind.READY, "stopped at a breakpoint")
         return self._judge_silence(clock, talkative=match is not None)
+
+    def _read(self, match: Match | None, on_screen: bool) -> str | None:
+        """Read what there is to read; return the line that is waited for."""
+        line = self._read_console(None if on_screen else match)
+        return self._read_screen(match) if on_screen else line
+
+    def _read_screen(self, match: Match | None) -> str | None:
+        """Return the row that is waited for; the kernel's own words count where it prints here."""
+        rows = shown_rows(self._vm)
+        if self._prints_on_screen:
+            for row in rows:
+                self._note(row)
+        if match is None or self._report is not None:
+            return None
+        return next((row for row in rows if match(row)), None)
+
+    def _tail(self) -> str:
+        """Return the last lines that the kernel has printed."""
+        if not self._prints_on_screen:
+            return self._vm.console.tail()
+        return "\n".join(shown_rows(self._vm)).rstrip("\n")
 
     def _read_console(self, match: Match | None) -> str | None:
         """Read what has come; return the line that is waited for."""
@@ -176,12 +212,12 @@ class Watch:
         return None
 
     def _panic(self) -> Ending:
-        self._read_console(None)
+        self._read(None, self._prints_on_screen)
         kind, message = self._report or (EndingKind.PANIC, "the kernel notified QEMU (pvpanic)")
         return self._ending(kind, message)
 
     def _shutdown(self, reason: str) -> Ending:
-        self._read_console(None)
+        self._read(None, self._prints_on_screen)
         if reason != "guest-reset":
             return self._ending(EndingKind.POWER_OFF, "the guest switched the machine off")
         if self._vm.triple_faulted():
@@ -248,12 +284,12 @@ class Watch:
     def _ending(self, kind: EndingKind, message: str) -> Ending:
         """Pause the guest and describe where it is."""
         self._vm.pause()
-        self._read_console(None)
+        self._read(None, self._prints_on_screen)
         registers = self._vm.registers()
         frames = backtrace(
             self._kernel, registers, self._vm.ram, _cached(registers, self._vm.translate)
         )
-        return Ending(kind, message, self._vm.console.tail(), frames, registers)
+        return Ending(kind, message, self._tail(), frames, registers)
 
 
 def _cached(

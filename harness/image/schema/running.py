@@ -55,6 +55,8 @@ class Console:
     """A machine on which the kernel rightly will not work; may have a group ``message``."""
     end: re.Pattern[str] | None = None
     """The last line of a panic's report."""
+    device: Literal["serial", "screen"] = "serial"
+    """Where the kernel prints these lines: the first serial port, or the VGA text screen."""
 
 
 @dataclass(frozen=True)
