@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.check.changes import Addresses, Changes
-from harness.decode.belief.heaps import Heap, LargeBlocks, SubblockHeap, SubblockValue
+from harness.decode.belief.heaps import Heap, LargeBlocks, SubblockHeap
+from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.belief.slabs import Cache, Caches, Slab
 from harness.decode.state import MemoryState
+from harness.decode.subblock_map import addresses_of, runs_of
 
+_BLOCK = np.dtype([("address", "<i8"), ("size", "<i8"), ("good", "?")])
+"""What somebody got from a heap: virtual address, bytes, and whether its header is right."""
 
-@dataclass(frozen=True)
-class _Block:
-    """Something that somebody got from a heap."""
-
-    size: int
-    unit: str
-    good: bool = True
-    """Whether its header is."""
+_Blocks = npt.NDArray[np.void]
 
 
 def note_heaps(changes: Changes, before: MemoryState, now: MemoryState) -> None:
@@ -38,50 +35,60 @@ def note_heaps(changes: Changes, before: MemoryState, now: MemoryState) -> None:
         _note_caches(changes, name, first, second)
 
 
-def _of_heap(heap: Heap) -> dict[int, _Block]:
-    """Return the used areas by virtual address."""
-    return {
-        area.start: _Block(area.pages, "pages")
+def _of_heap(heap: Heap) -> _Blocks:
+    """Return the used areas; one whose header cannot be read counts with all of its pages."""
+    return _blocks(
+        (area.start, area.pages * FRAME_SIZE, False)
         if area.block is None
-        else _Block(area.block.size, "bytes", area.block.magic_good)
+        else (area.start, area.block.size, area.block.magic_good)
         for area in heap.areas
         if area.used
-    }
+    )
 
 
-def _of_large(heap: LargeBlocks) -> dict[int, _Block]:
-    """Return the blocks by virtual address of their headers."""
-    return {block.header: _Block(block.size, "bytes", block.header_good) for block in heap.blocks}
+def _of_large(heap: LargeBlocks) -> _Blocks:
+    return _blocks((block.header, block.size, block.header_good) for block in heap.blocks)
 
 
-def _of_subblocks(heap: SubblockHeap) -> dict[int, _Block]:
-    """Return the allocations by virtual address: runs of one colour."""
-    found: dict[int, _Block] = {}
-    for block in heap.blocks:
-        starts = np.flatnonzero(np.diff(block.map, prepend=np.uint8(SubblockValue.FREE)))
-        ends = np.append(starts[1:], len(block.map))
-        for first, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            if block.map[first] >= SubblockValue.COLOUR:
-                size = (end - first) * heap.subblock
-                found[block.start + first * heap.subblock] = _Block(size, "bytes")
+def _of_subblocks(heap: SubblockHeap) -> _Blocks:
+    """Return the allocations as far as colours tell them apart."""
+    live = runs_of(heap).live
+    found = np.ones(len(live.first), dtype=_BLOCK)
+    found["address"] = addresses_of(heap, live.first)
+    found["size"] = live.length * heap.subblock
     return found
 
 
-def _note_blocks(
-    changes: Changes, name: str, before: dict[int, _Block], now: dict[int, _Block]
+def _blocks(rows: Iterable[tuple[int, int, bool]]) -> _Blocks:
+    return np.array(list(rows), dtype=_BLOCK)
+
+
+def _note_blocks(changes: Changes, name: str, before: _Blocks, now: _Blocks) -> None:
+    _note_missing(changes, name, now, before["address"], "is new")
+    _note_missing(changes, name, before, now["address"], "is no longer there")
+    _, first, second = np.intersect1d(before["address"], now["address"], return_indices=True)
+    old, new = before[first], now[second]
+    changed = np.flatnonzero((old["size"] != new["size"]) | (old["good"] != new["good"]))
+    messages = (_in_words(old[at], new[at]) for at in changed)
+    changes.add_each(name, messages, len(changed))
+
+
+def _note_missing(
+    changes: Changes, name: str, blocks: _Blocks, addresses: Addresses, verb: str
 ) -> None:
-    for address in sorted(before.keys() | now.keys()):
-        old, new = before.get(address), now.get(address)
-        place = f"block at virtual 0x{address:08x}"
-        if old is None and new is not None:
-            changes.add(name, f"{place}, {new.size} {new.unit}, is new")
-        elif new is None and old is not None:
-            changes.add(name, f"{place}, {old.size} {old.unit}, is no longer there")
-        elif old is not None and new is not None and old != new:
-            changes.add_value(name, f"{new.unit} of the {place}", old.size, new.size)
-            if old.good != new.good:
-                words = "is good again" if new.good else "is no longer the one that marks it"
-                changes.add(name, f"the magic of the {place} {words}")
+    """Note those of ``blocks`` that are at none of the ``addresses``."""
+    missing = np.sort(blocks[~np.isin(blocks["address"], addresses)], order="address")
+    messages = (
+        f"block at virtual 0x{one['address']:08x}, {one['size']} bytes, {verb}" for one in missing
+    )
+    changes.add_each(name, messages, len(missing))
+
+
+def _in_words(old: np.void, new: np.void) -> str:
+    place = f"block at virtual 0x{new['address']:08x}"
+    if old["size"] != new["size"]:
+        return f"{place} has {new['size']} bytes, before {old['size']}"
+    return f"{place}: its header is {'good again' if new['good'] else 'no longer what marks it'}"
 
 
 def _note_counts(
@@ -93,11 +100,15 @@ def _note_counts(
 
 
 def _note_subblocks(changes: Changes, name: str, before: SubblockHeap, now: SubblockHeap) -> None:
-    old, new = ({block.start: block for block in heap.blocks} for heap in (before, now))
-    for start in sorted(old.keys() ^ new.keys()):
-        verb = "were taken" if start in new else "were given back"
-        chunks = (new if start in new else old)[start].chunks
-        changes.add(name, f"{chunks} chunks at virtual 0x{start:08x} {verb}")
+    for these, others, verb in (
+        (now.blocks, before.blocks, "were taken"),
+        (before.blocks, now.blocks, "were given back"),
+    ):
+        missing = these[~np.isin(these["start"], others["start"])]
+        messages = (
+            f"{one['chunks']} chunks at virtual 0x{one['start']:08x} {verb}" for one in missing
+        )
+        changes.add_each(name, messages, len(missing))
     _note_blocks(changes, name, _of_subblocks(before), _of_subblocks(now))
     _note_counts(changes, name, before, now, ("live", "used", "held"))
     if before.spare != now.spare:
