@@ -58,7 +58,7 @@ def _store(path: Path, value: Any) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(_digest(payload) + b"\n" + payload)
         Path(temporary).replace(path)
-    except OSError:
+    except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 

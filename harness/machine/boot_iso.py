@@ -9,7 +9,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from harness.machine.grub import quoted_line
 from harness.machine.guest_memory import GuestMemory
 from harness.machine.process import require
 from harness.machine.qemu import DISPLAY
+from harness.machine.scratch import scratch_folder
+from harness.machine.signals import stops_wait
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
 
@@ -60,8 +61,8 @@ def build_iso(spec: MachineSpec) -> Path:
     path = cache_directory() / "iso" / f"{_digest(spec, configuration)}.iso"
     if not _use(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=path.parent) as folder:
-            made = _make(spec, configuration, Path(folder))
+        with scratch_folder(path.parent, UNFINISHED) as folder:
+            made = _make(spec, configuration, folder)
             made.replace(path)  # in one step: another process never sees half of it
         _prune(path.parent)
     return path
@@ -147,7 +148,23 @@ def _make(spec: MachineSpec, configuration: str, folder: Path) -> Path:
 
 def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
     """Run a command that has children of its own; all have ended when this returns or raises."""
-    process = subprocess.Popen(
+    process: subprocess.Popen[str] | None = None
+    try:
+        with stops_wait():  # or it would run while nobody knows of it
+            process = _start(command, environment)
+        said, _ = process.communicate(timeout=MKRESCUE_TIMEOUT)
+    except BaseException as error:
+        if process is not None:
+            _end(process)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise MachineError(f"{' '.join(command)} took over {MKRESCUE_TIMEOUT:g} s") from None
+        raise
+    return process.returncode, said
+
+
+def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a command in a process group of its own, which ends with us."""
+    return subprocess.Popen(
         [require("setpriv"), "--pdeathsig", "KILL", "--", *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -157,13 +174,10 @@ def _run(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
         env={**os.environ, **environment},
         process_group=0,
     )
-    try:
-        said, _ = process.communicate(timeout=MKRESCUE_TIMEOUT)
-    except BaseException as error:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()  # to the end of the last that could write to it
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise MachineError(f"{' '.join(command)} took over {MKRESCUE_TIMEOUT:g} s") from None
-        raise
-    return process.returncode, said
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a command and its children, to the last that could write a file."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()

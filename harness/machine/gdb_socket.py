@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.machine.errors import MachineError, SpecError
 from harness.machine.guest import Guest
+from harness.machine.scratch import scratch_folder
 
 LONGEST_PATH = 107
 """Bytes of a Unix socket's path on Linux (unix(7))."""
@@ -21,8 +22,8 @@ def gdb_socket(guest: Guest) -> Iterator[Path]:
     The folder is where the ``tempfile`` module puts its own; raise :class:`SpecError` when that
     is too long a path. Attaching pauses the guest. :meth:`Guest.debugger` needs no path.
     """
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        path = Path(folder) / "gdb"
+    with scratch_folder(Path(tempfile.gettempdir()), "harness-") as folder:
+        path = folder / "gdb"
         if len(bytes(path)) > LONGEST_PATH:
             raise SpecError(
                 f"{path} is too long for a socket, at most {LONGEST_PATH} bytes: set TMPDIR"
