@@ -91,16 +91,16 @@ def _judge(guest: Guest, ending: Ending, thorough: bool) -> Verdict:
         if thorough:
             violations += cross_check(guest, inspection)
         return replace(verdict, violations=violations, summary=inspection.summary)
-    if ending.kind is EndingKind.REFUSED:
-        model = replace(model_of(guest), description=_in_use(guest))
-        reason = reason_to_refuse(model, guest.spec.kernel)
-        if reason is not None:
-            return replace(verdict, verdict="refused", refusal=reason)
+    if ending.kind is EndingKind.REFUSED and (reason := right_to_refuse(guest)):
+        return replace(verdict, verdict="refused", refusal=reason)
     return replace(verdict, violations=(_bad_ending(ending),))
 
 
-def _in_use(guest: Guest) -> Description:
-    return description_in_use(guest.ram, control_registers(guest), guest.spec.kernel)
+def right_to_refuse(guest: Guest) -> str | None:
+    """Return why a guest's kernel may turn its machine down, None if it must work on it."""
+    registers = control_registers(guest)
+    in_use = description_in_use(guest.ram, registers, guest.spec.kernel)
+    return reason_to_refuse(replace(model_of(guest), description=in_use), guest.spec.kernel)
 
 
 def _bad_ending(ending: Ending) -> Violation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -51,6 +52,11 @@ class KernelImage:
     def _cache_key(self) -> str:
         # strip and objcopy leave the build id alone, so the contents count as well.
         return f"{self.build_id}-{zlib.crc32(self.contents):08x}"
+
+    @cached_property
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the file's SHA-256."""
+        return hashlib.sha256(self.contents).hexdigest()[:16]
 
     @cached_property
     def symbol_table(self) -> SymbolTable:

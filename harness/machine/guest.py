@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.image.kernel_image import KernelImage
+from harness.machine.backtrace import Frame
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
 from harness.machine.layout import has_display
@@ -80,9 +81,18 @@ class Guest:
         """What the loader left in RAM beside the kernel, in physical bytes."""
         return self.information.placements if self.information else ()
 
+    @property
+    def qemu_version(self) -> str:
+        """The version of the QEMU that it runs on, such as ``7.2.22``."""
+        return self._vm.qmp.version
+
     def registers(self) -> Registers:
         """Return the CPU's registers; pause the machine first."""
         return self._vm.registers()
+
+    def backtrace(self) -> tuple[Frame, ...]:
+        """Return who called whom, innermost first; pause the machine first."""
+        return self._watch.backtrace(self.registers())
 
     def translate(self, virtual: int) -> int | None:
         """Return the physical address behind ``virtual`` by QEMU's own walk, None if unmapped."""

@@ -46,7 +46,8 @@ class Qmp:
         deadline = time.monotonic() + TIMEOUT
         while not self._messages:
             self._wait(deadline, "its greeting")
-        self._messages.popleft()
+        self.version = _version(self._messages.popleft())
+        """QEMU's version, such as ``7.2.22``."""
         self.execute("qmp_capabilities")
 
     def fileno(self) -> int:
@@ -160,3 +161,9 @@ def _encode(command: str, **arguments: Any) -> bytes:
 
 _encoded = lru_cache(maxsize=64)(_encode)
 """The same for arguments that can be hashed, which come again and again."""
+
+
+def _version(greeting: Message) -> str:
+    """Return the version in a greeting (qmp-spec.txt, section 2.2)."""
+    numbers = greeting["QMP"]["version"]["qemu"]
+    return ".".join(str(numbers[part]) for part in ("major", "minor", "micro"))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.image.kernel_image import KernelImage
-from harness.machine.backtrace import PAGE, backtrace, frame_at
+from harness.machine.backtrace import PAGE, Frame, backtrace, frame_at
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import QemuFailed
 from harness.machine.registers import Registers
@@ -286,10 +286,13 @@ class Watch:
         self._vm.pause()
         self._read(None, self._prints_on_screen)
         registers = self._vm.registers()
-        frames = backtrace(
-            self._kernel, registers, self._vm.ram, _cached(registers, self._vm.translate)
-        )
+        frames = self.backtrace(registers)
         return Ending(kind, message, self._tail(), frames, registers)
+
+    def backtrace(self, registers: Registers) -> tuple[Frame, ...]:
+        """Return where a paused guest is, innermost first."""
+        translate = _cached(registers, self._vm.translate)
+        return backtrace(self._kernel, registers, self._vm.ram, translate)
 
 
 def _cached(
