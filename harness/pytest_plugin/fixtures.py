@@ -21,10 +21,12 @@ Boot = Callable[..., "CheckedGuest"]
 
 
 def _setting(name: str) -> Any:
-    """Make the fixture of a setting: what the marker says, or else the flag or the ini file."""
+    """Make the fixture of a setting: a parameter, or else the marker, the flag, the ini file."""
     setting = BY_NAME[name]
 
     def value(request: pytest.FixtureRequest) -> Any:
+        if hasattr(request, "param"):
+            return request.param
         said = {} if setting.of_kernel else marked(request.node)
         return said[name] if name in said else configured(request.config, setting)
 

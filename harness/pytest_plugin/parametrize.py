@@ -82,7 +82,7 @@ def _identity(setting: Setting, value: Any, index: int) -> str:
     if isinstance(value, Mapping):
         value = [f"{name}={text}" for name, text in value.items()]
     if isinstance(value, list):
-        return ",".join(value) or f"plain-{setting.name}"
+        return ",".join(value) or f"default-{setting.name}"
     if setting.name == "kernel":
         return Path(value).stem if Path(value).suffix == ".elf" else Path(value).name
     if setting.name == "memory" and isinstance(value, int):

@@ -55,7 +55,11 @@ LAYOUTS = {
     ),
 }
 
-both_layouts = pytest.mark.parametrize("kernel", list(LAYOUTS), indirect=True)
+HIGHER_HALF: dict[str, str] = {}
+IDENTITY = {"LAYOUT": "identity"}
+"""Build variables of either; the first is the default."""
+
+both_layouts = pytest.mark.machine(build=[HIGHER_HALF, IDENTITY])
 """Runs a test, or as ``pytestmark`` a suite, on a kernel of each layout."""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
+from tests.kernel.layouts import HIGHER_HALF, IDENTITY
 from tests.kernel.session import MIB, PAGE, Session, booted
 
 OPERATIONS = 300
@@ -96,14 +97,14 @@ class Life:
 
 
 @pytest.mark.parametrize(
-    ("kernel", "memory", "cpu", "append", "seed"),
+    ("mm_build", "memory", "cpu", "append", "seed"),
     [
-        ("higher-half", 4 * MIB, "qemu32", "", 1),
-        ("identity", 24 * MIB, "qemu32", "tlb=full", 2),
-        ("higher-half", 24 * MIB, "486", "", 3),
-        ("identity", 1024 * MIB, "qemu32", "", 4),
+        (HIGHER_HALF, 4 * MIB, "qemu32", "", 1),
+        (IDENTITY, 24 * MIB, "qemu32", "tlb=full", 2),
+        (HIGHER_HALF, 24 * MIB, "486", "", 3),
+        (IDENTITY, 1024 * MIB, "qemu32", "", 4),
     ],
-    indirect=["kernel"],
+    indirect=["mm_build"],
 )
 def test_a_long_life_leaves_nothing_behind(
     kernel: KernelImage, pool: Pool, memory: int, cpu: str, append: str, seed: int

@@ -20,7 +20,7 @@ from harness.machine.spec import MachineSpec
 from harness.policy.user import PageKind, UserPolicy
 from harness.workload.operation import FAULT, Kind, operation, operations
 from harness.workload.tape import Tape, tape_module
-from tests.kernel.layouts import layout_of
+from tests.kernel.layouts import HIGHER_HALF, IDENTITY, layout_of
 from tests.kernel.session import MIB, PAGE
 
 SLOTS = 4096
@@ -28,10 +28,10 @@ CHOICES = st.integers(0, 1 << 16)
 SIZES = st.sampled_from([1, 2, 3, 7, 1023, 1024, 1025, 3000])
 OFFSETS = st.sampled_from([0, 4, 0x7FC, PAGE - 4])
 MACHINES = [
-    ("higher-half", "qemu32"),
-    ("identity", "486"),
-    ("higher-half", "486"),
-    ("identity", "qemu32,-pse,-pge"),
+    (HIGHER_HALF, "qemu32"),
+    (IDENTITY, "486"),
+    (HIGHER_HALF, "486"),
+    (IDENTITY, "qemu32,-pse,-pge"),
 ]
 """Layouts and CPUs."""
 
@@ -236,7 +236,7 @@ class Life(RuleBasedStateMachine):
         return spaces.spaces
 
 
-@pytest.mark.parametrize(("kernel", "cpu"), MACHINES, indirect=["kernel"])
+@pytest.mark.parametrize(("mm_build", "cpu"), MACHINES, indirect=["mm_build"])
 def test_any_life_follows_the_policy(kernel: KernelImage, pool: Pool, cpu: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Life(kernel, pool, cpu),
