@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import entry_points
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from harness.image.build import build
 from harness.image.description import bundled_description
 from harness.image.kernel_image import KernelImage
+from tests.kernel.planted import SourceCopy
 
 # As a user has it, unless this checkout is not what is installed.
 _INSTALLED = "mm_harness" in entry_points(group="pytest11").names
@@ -19,3 +21,11 @@ pytest_plugins = [] if _INSTALLED else ["harness.pytest_plugin"]
 def identity_kernel() -> KernelImage:
     """The bundled kernel, linked where it is loaded."""
     return build(bundled_description(), {"LAYOUT": "identity"})
+
+
+@pytest.fixture(scope="session")
+def source_copy(tmp_path_factory: pytest.TempPathFactory) -> SourceCopy:
+    """A copy of the kernel's source to plant bugs in, one for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return SourceCopy(shared / "source", tmp_path_factory.mktemp("images"))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from harness.decode.state import MemoryState
-from harness.image.build import build
-from harness.image.description import load_description
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import GuestEnded
 from harness.machine.pool import Pool
@@ -19,7 +15,7 @@ from harness.policy.first_fit import FirstFitPolicy
 from harness.policy.next_fit import NextFitPolicy
 from harness.policy.protocols import FramePolicy
 from harness.workload.operation import Flag, Kind
-from tests.kernel.test_makefile import copy_tree
+from tests.kernel.planted import SourceCopy
 from tests.workload.machine import MIB, Block, FramesMachine, Workbench
 
 POLICIES: dict[str, Callable[[MemoryState], FramePolicy]] = {
@@ -70,25 +66,6 @@ BUGS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the kernel, whose objects serve for all bugs but the file that one is in."""
-    return copy_tree(tmp_path_factory.mktemp("copy"))
-
-
-@contextlib.contextmanager
-def planted(copy: Path, file: str, right: str, wrong: str) -> Iterator[KernelImage]:
-    """Build the copy with one place wrong."""
-    path = copy / "mm" / "frames" / file
-    text = path.read_text()
-    assert text.count(right) == 1
-    path.write_text(text.replace(right, wrong))
-    try:
-        yield build(load_description(copy / "harness.toml"), {"EXTRA_CFLAGS": "-Wno-error"})
-    finally:
-        path.write_text(text)
-
-
 class Life:
     """Allocations and frees that are noted, with what the policy answers."""
 
@@ -130,9 +107,10 @@ def live(kernel: KernelImage, pool: Pool, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_seen(pool: Pool, copy: Path, name: str) -> None:
-    allocator, *place = BUGS[name]
-    with planted(copy, *place) as kernel, pytest.raises((AssertionError, GuestEnded)):
+def test_a_planted_bug_is_seen(pool: Pool, source_copy: SourceCopy, name: str) -> None:
+    allocator, file, right, wrong = BUGS[name]
+    kernel = source_copy.plant(f"mm/frames/{file}", right, wrong)
+    with pytest.raises((AssertionError, GuestEnded)):
         live(kernel, pool, allocator)
 
 

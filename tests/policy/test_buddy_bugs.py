@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from harness.image.build import build
-from harness.image.description import load_description
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import GuestEnded
 from harness.machine.pool import Pool
 from harness.policy.policies import frame_policy
 from harness.workload.operation import Flag
-from tests.kernel.test_makefile import copy_tree
+from tests.kernel.planted import SourceCopy
 from tests.policy.test_buddy import BuddyMachine
 from tests.workload.machine import FramesMachine, Workbench
 
@@ -54,25 +49,6 @@ HELD_BUGS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the kernel, whose objects serve for all bugs but the files that these are in."""
-    return copy_tree(tmp_path_factory.mktemp("copy"))
-
-
-@contextlib.contextmanager
-def planted(copy: Path, file: str, right: str, wrong: str) -> Iterator[KernelImage]:
-    """Build the copy with one place wrong."""
-    path = copy / file
-    text = path.read_text()
-    assert text.count(right) == 1
-    path.write_text(text.replace(right, wrong))
-    try:
-        yield build(load_description(copy / "harness.toml"), {"EXTRA_CFLAGS": "-Wno-error"})
-    finally:
-        path.write_text(text)
-
-
 def live(machine: FramesMachine) -> None:
     """Take and give back blocks of all sizes, the largest one too, then everything of a zone."""
     choice = random.Random(1)
@@ -100,15 +76,13 @@ def is_seen(kernel: KernelImage, pool: Pool, append: str) -> bool:
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_seen(pool: Pool, copy: Path, name: str) -> None:
-    with planted(copy, *BUGS[name]) as kernel:
-        assert is_seen(kernel, pool, "frames=buddy")
+def test_a_planted_bug_is_seen(pool: Pool, source_copy: SourceCopy, name: str) -> None:
+    assert is_seen(source_copy.plant(*BUGS[name]), pool, "frames=buddy")
 
 
 @pytest.mark.parametrize("name", HELD_BUGS)
-def test_a_bug_in_what_is_held_is_seen(pool: Pool, copy: Path, name: str) -> None:
-    with planted(copy, *HELD_BUGS[name]) as kernel:
-        assert is_seen(kernel, pool, "frames=pair")
+def test_a_bug_in_what_is_held_is_seen(pool: Pool, source_copy: SourceCopy, name: str) -> None:
+    assert is_seen(source_copy.plant(*HELD_BUGS[name]), pool, "frames=pair")
 
 
 @pytest.mark.parametrize("append", ["frames=buddy", "frames=pair"])

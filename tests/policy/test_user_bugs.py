@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from harness.image.build import build
-from harness.image.description import load_description
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import GuestEnded
 from harness.machine.pool import Pool
-from tests.kernel.test_makefile import copy_tree
+from tests.kernel.planted import SourceCopy
 from tests.policy.test_user import Life
 
 FIRST = 0
@@ -88,25 +82,6 @@ BUGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the kernel, whose objects serve for all bugs but the files that these are in."""
-    return copy_tree(tmp_path_factory.mktemp("copy"))
-
-
-@contextlib.contextmanager
-def planted(copy: Path, file: str, right: str, wrong: str) -> Iterator[KernelImage]:
-    """Build the copy with one place wrong."""
-    path = copy / "mm" / "paging" / file
-    text = path.read_text()
-    assert text.count(right) == 1
-    path.write_text(text.replace(right, wrong))
-    try:
-        yield build(load_description(copy / "harness.toml"), {"EXTRA_CFLAGS": "-Wno-error"})
-    finally:
-        path.write_text(text)
-
-
 def live(life: Life) -> None:
     """Use two spaces with regions at the same addresses, in all the ways that there are."""
     for _ in range(2):
@@ -141,11 +116,11 @@ def kernel_pages(life: Life) -> None:
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_seen(pool: Pool, copy: Path, name: str) -> None:
-    with planted(copy, *BUGS[name]) as kernel:
-        life = Life(kernel, pool, "qemu32")
-        with life.stack, pytest.raises((AssertionError, GuestEnded)):
-            live(life)
+def test_a_planted_bug_is_seen(pool: Pool, source_copy: SourceCopy, name: str) -> None:
+    file, right, wrong = BUGS[name]
+    life = Life(source_copy.plant(f"mm/paging/{file}", right, wrong), pool, "qemu32")
+    with life.stack, pytest.raises((AssertionError, GuestEnded)):
+        live(life)
 
 
 def test_without_a_bug_the_same_life_is_silent(kernel: KernelImage, pool: Pool) -> None:

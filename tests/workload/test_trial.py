@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from harness.image.build import build
-from harness.image.description import bundled_path, load_description
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
@@ -20,6 +15,7 @@ from harness.workload.operation import RESULT, Kind, Results, operation, operati
 from harness.workload.tape import OPERATIONS, TapeError
 from harness.workload.trial import Cost, asked_bytes, costs, run_trial, with_tape
 from harness.workload.workload import Recorder, Workload
+from tests.kernel.planted import SourceCopy
 
 MIB = 1 << 20
 PAGE = 4096
@@ -130,16 +126,10 @@ def test_a_guest_that_dies_is_told_of(kernel: KernelImage, pool: Pool) -> None:
 
 
 @pytest.fixture
-def leaky(tmp_path: Path) -> KernelImage:
+def leaky(source_copy: SourceCopy) -> KernelImage:
     """A kernel whose buddy forgets the upper half of every block that it splits."""
-    top = bundled_path().parents[1]
-    for folder in ("kernel", "linker", "iso"):
-        shutil.copytree(top / folder, tmp_path / folder)
-    buddy = tmp_path / "kernel" / "mm" / "frames" / "buddy.c"
     right = "push_free_block(zone, page + (1u << found), found);"
-    assert right in buddy.read_text()
-    buddy.write_text(buddy.read_text().replace(right, "(void)push_free_block;"))
-    return build(load_description(tmp_path / "kernel" / "harness.toml"), {})
+    return source_copy.plant("mm/frames/buddy.c", right, "(void)push_free_block;")
 
 
 def test_what_is_wrong_with_memory_is_found(leaky: KernelImage, pool: Pool) -> None:
