@@ -34,6 +34,12 @@ class MallocPolicy:
         """The cache of each small block that was given since."""
         self._large = {block.header + self._header: block.pages for block in large.blocks}
 
+    @property
+    def caches(self) -> dict[str, SlabPolicy]:
+        """The policies of its caches, by the caches' names."""
+        sizes = (SMALLEST << index for index in range(len(self._classes)))
+        return {f"malloc-{size}": one for size, one in zip(sizes, self._classes, strict=True)}
+
     @classmethod
     def of(cls, state: MemoryState, frames: FramePolicy) -> MallocPolicy:
         """Start from ``state``, with the policy of the frame allocator under the heap."""

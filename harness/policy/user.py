@@ -145,9 +145,9 @@ class UserPolicy:
         """Undo :meth:`map_by_hand`."""
         self._space(None).by_hand.remove(page)
 
-    def by_hand(self) -> set[int]:
-        """Return the addresses of the current space's pages that were mapped by hand."""
-        return set(self._space(None).by_hand)
+    def by_hand(self, number: int | None = None) -> set[int]:
+        """Return the addresses of a space's pages that were mapped by hand; see :meth:`regions`."""
+        return set(self._space(number).by_hand)
 
     def free(self, start: int) -> None:
         """Forget a region of the current space, with its pages and what they hold."""

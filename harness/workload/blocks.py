@@ -6,17 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.check.runs import FRAME_SIZE
-from harness.workload.operation import Kind, Operations, Results
+from harness.workload.operation import ALLOCATES, FREES, Kind, Operations, Results
 
-GIVE = (Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC)
-TAKE = (Kind.FRAMES_FREE, Kind.HEAP_FREE)
+_GIVE = [int(kind) for kind in ALLOCATES]
+_TAKE = [int(kind) for kind in FREES]
+_PAGES = [int(Kind.FRAMES_ALLOC), int(Kind.USER_ALLOC)]
+"""Kinds whose sizes are in pages, not in bytes."""
 
 BLOCK = np.dtype(
     [
         ("kind", "u1"),  # of the allocation
         ("flags", "u1"),
         ("slot", "<u4"),
-        ("start", "<i8"),  # address: physical of frames, else virtual
+        ("start", "<i8"),  # address: physical of frames, else virtual; of a space its number
         ("end", "<i8"),  # first byte behind what was asked for
         ("born", "<i8"),  # the allocation's position on the tape
         ("died", "<i8"),  # that of its free, or the tape's length
@@ -32,8 +34,8 @@ def blocks_of(operations: Operations, results: Results) -> Blocks:
 
     The tape must have begun with empty slots.
     """
-    gave = np.isin(operations["kind"], GIVE) & (results["value"] != 0)
-    frees = np.isin(operations["kind"], TAKE)
+    gave = np.isin(operations["kind"], _GIVE) & (results["value"] != 0)
+    frees = np.isin(operations["kind"], _TAKE)
     positions = np.flatnonzero(gave | frees)
     order = positions[np.argsort(operations["slot"][positions], kind="stable")]
     died = np.full(len(operations), len(operations), dtype=np.int64)
@@ -53,7 +55,7 @@ def _blocks(
     blocks = np.zeros(len(born), dtype=BLOCK)
     for name in ("kind", "flags", "slot"):
         blocks[name] = allocations[name]
-    unit = np.where(allocations["kind"] == Kind.FRAMES_ALLOC, FRAME_SIZE, 1)
+    unit = np.where(np.isin(allocations["kind"], _PAGES), FRAME_SIZE, 1)
     blocks["start"] = results["value"]
     blocks["end"] = blocks["start"] + allocations["size"].astype(np.int64) * unit
     blocks["born"], blocks["died"] = born, died
@@ -64,6 +66,12 @@ def live(blocks: Blocks, length: int) -> Blocks:
     """Return the blocks that live at the end of a tape of ``length`` operations."""
     left: Blocks = blocks[blocks["died"] == length]
     return left
+
+
+def of_kinds(blocks: Blocks, *kinds: Kind) -> Blocks:
+    """Return the blocks that allocations of these kinds gave."""
+    chosen: Blocks = blocks[np.isin(blocks["kind"], kinds)]
+    return chosen
 
 
 def in_frames(blocks: Blocks) -> npt.NDArray[np.bool_]:

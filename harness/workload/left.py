@@ -10,8 +10,8 @@ from harness.check.runs import FRAME_SIZE
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.state import MemoryState
 from harness.ram.protocol import AbsentMemory, Ram
-from harness.workload.blocks import Blocks, in_frames
-from harness.workload.operation import Flag
+from harness.workload.blocks import Blocks, in_frames, of_kinds
+from harness.workload.operation import Flag, Kind
 from harness.workload.pattern import pattern
 from harness.workload.tape import Tape
 
@@ -63,9 +63,13 @@ def _held(state: MemoryState) -> npt.NDArray[np.bool_] | None:
 
 
 def check_contents(findings: Findings, ram: Ram, state: MemoryState, blocks: Blocks) -> None:
-    """Report blocks that were filled and do not hold their pattern, or cannot be reached."""
+    """Report blocks that were filled and do not hold their pattern, or cannot be reached.
+
+    Those in user space are reached in their own address space only: they are left out.
+    """
     space = AddressSpace(ram, state.page_tables)
-    filled = blocks[(blocks["flags"] & Flag.FILL) != 0]
+    filled = of_kinds(blocks, Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC, Kind.SLAB_ALLOC)
+    filled = filled[(filled["flags"] & Flag.FILL) != 0]
     physical = in_frames(filled).tolist()
     for block, is_physical in zip(filled, physical, strict=True):
         slot, start, end = (int(block[name]) for name in ("slot", "start", "end"))

@@ -14,8 +14,9 @@ from harness.check.violation import Violation
 from harness.machine.guest import Guest
 from harness.workload.blocks import Blocks, blocks_of, live
 from harness.workload.contract import check_blocks
-from harness.workload.follow import Differs, follow, policies_for
+from harness.workload.follow import Differs, follow
 from harness.workload.left import check_contents, check_held, check_slots
+from harness.workload.model import model_for
 from harness.workload.operation import Operations, Results, in_words
 from harness.workload.tape import PIECE_TIMEOUT, Tape, TapeError
 
@@ -56,10 +57,10 @@ def verify_tape(
     results = tape.run(operations, progress, timeout)
     after = _inspected(guest)
     blocks = blocks_of(operations, results)
-    policies = policies_for(operations, before.state)
+    model = model_for(operations, before.state, int(np.count_nonzero(before.ledger.free)))
     findings = Findings("tape")
-    if policies is not None:
-        _check_policy(findings, operations, results, follow(operations, results, policies))
+    if model is not None:
+        _check_policy(findings, operations, results, follow(operations, results, model))
     _check_results(findings, operations, results)
     check_blocks(findings, before.model, operations, blocks)
     left = live(blocks, len(operations))
@@ -67,7 +68,7 @@ def verify_tape(
     check_held(findings, before.state, after.state, left, tape)
     check_contents(findings, guest.ram, after.state, left)
     violations = causes_first((*findings.result(), *after.violations))
-    return TapeVerdict(results, blocks, before, after, policies is not None, violations)
+    return TapeVerdict(results, blocks, before, after, model is not None, violations)
 
 
 def _inspected(guest: Guest) -> Inspection:

@@ -19,6 +19,7 @@ PAGE = 4096
 MIB = 1 << 20
 FRAMES, FREE = Kind.FRAMES_ALLOC, Kind.FRAMES_FREE
 HEAP = Kind.HEAP_ALLOC
+SLAB = Kind.SLAB_ALLOC
 
 Given = tuple[tuple[int, int, int, int, int], int]
 """An operation and its result."""
@@ -55,6 +56,11 @@ def test_good_blocks_are_good(model: Model) -> None:
             (operation(FREE, 0, 4), 0),
             (operation(FRAMES, 0, 4), 0x700000),
             (operation(FRAMES, 4, 9999), 0),
+            (operation(SLAB, 5, 20), 0xC0100004),
+            (operation(Kind.USER_HEAP_ALLOC, 6, 9), 0x10C0),
+            (operation(Kind.USER_ALLOC, 7, 3), 0x1000),
+            (operation(Kind.SPACE_CREATE, 8), 1),
+            (operation(Kind.USER_ALLOC, 9, 3), 0x1000),
         )
         == []
     )
@@ -66,6 +72,9 @@ def test_good_blocks_are_good(model: Model) -> None:
         (operation(FRAMES, 0, 1), 0x700800, "tape.alignment"),
         (operation(HEAP, 0, 1), 0xF8400006, "tape.alignment"),
         (operation(HEAP, 0, 1), 0xF8400002, "tape.alignment"),
+        (operation(SLAB, 0, 20), 0xC0100002, "tape.alignment"),
+        (operation(Kind.USER_HEAP_ALLOC, 0, 9), 0x10C4, "tape.alignment"),
+        (operation(SLAB, 0, 20), 0xFFFFFFF0, "tape.outside"),
         (operation(FRAMES, 0, 1), 0x800000, "tape.outside"),
         (operation(FRAMES, 0, 2), 0x7FF000, "tape.outside"),
         (operation(FRAMES, 0, 1), 0x100000, "tape.outside"),
@@ -98,3 +107,12 @@ def test_overlapping_blocks_name_both(model: Model) -> None:
         "operation 0 was given at 0x700000"
     )
     assert (second.address, second.physical) == (0xF8400010, False)
+
+
+@pytest.mark.parametrize("kinds", [(SLAB, SLAB), (HEAP, SLAB), (SLAB, HEAP)])
+def test_objects_and_blocks_overlap_as_well(model: Model, kinds: tuple[Kind, Kind]) -> None:
+    first = operation(kinds[0], 0, 24), 0xC0100000
+    second = operation(kinds[1], 1, 8), 0xC0100010
+    [violation] = violations(model, first, second)
+    assert violation.kind == "tape.overlap"
+    assert "operation 1" in violation.message
