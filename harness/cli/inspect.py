@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -15,10 +16,12 @@ from harness.check.violation import Violation
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import Selection, machine_options
 from harness.image.description import Description
+from harness.image.find import describe, is_built
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
+from harness.machine.saved_guest import load_guest
 from harness.report.run_table import lost_text
 from harness.report.state_json import state_json
 from harness.report.state_text import state_text
@@ -29,10 +32,15 @@ from harness.report.units import about
 @machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
+    "--core",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Inspect a guest that was saved to this file instead of booting one; --kernel then names "
+    "a description to read it by, in place of the saved one.",
+)
+@click.option(
     "--moment",
-    default=READY,
-    show_default=True,
-    help="When to look: ready, or a moment of the kernel's description.",
+    help="When to look: ready, the default, or a moment of the kernel's description. With --core, "
+    "what the guest is taken to be at; the default is when it was saved.",
 )
 @click.option(
     "--cross-check",
@@ -40,7 +48,9 @@ from harness.report.units import about
     is_flag=True,
     help="Compare the page tables with QEMU's own walk and with what the CPU does.",
 )
-def inspect(selection: Selection, as_json: bool, moment: str, cross: bool) -> int:
+def inspect(
+    selection: Selection, as_json: bool, core: Path | None, moment: str | None, cross: bool
+) -> int:
     """Boot one machine and show its memory manager, decoded out of guest RAM.
 
     \b
@@ -48,7 +58,13 @@ def inspect(selection: Selection, as_json: bool, moment: str, cross: bool) -> in
       harness inspect --memory 64M
       harness inspect --memory 64M --moment early
       harness inspect --map ibm-calgary-x366-2.6.18 --memory 64M --json
+      harness inspect --core failed.core
     """
+    if core is not None:
+        if cross or not selection.is_default:
+            raise click.UsageError("--core takes no flags about a machine to boot")
+        return _inspect_core(core, selection.kernel, moment, as_json)
+    moment = moment or READY
     kernel = selection.load_kernel()
     spec = selection.machine(kernel)
     with Machine(spec) as machine, machine.boot() as guest:
@@ -57,12 +73,37 @@ def inspect(selection: Selection, as_json: bool, moment: str, cross: bool) -> in
             return _explain(guest, ending)
         inspection = inspect_guest(guest, moment)
         extra = cross_check(guest, inspection) if cross else ()
-    violations = (*inspection.violations, *extra)
+    return _show(inspection, (*inspection.violations, *extra), kernel.description, as_json)
+
+
+def _inspect_core(core: Path, chosen: Path | None, moment: str | None, as_json: bool) -> int:
+    if chosen is not None and is_built(chosen):
+        raise click.BadParameter("with --core, --kernel names a description; the core has the ELF")
+    description = None if chosen is None else describe(chosen)
+    guest = load_guest(core, description)
+    moment = moment or guest.moment
+    _check_moment(moment, guest.kernel.description)
+    inspection = inspect_guest(guest, moment)
+    return _show(inspection, inspection.violations, guest.kernel.description, as_json)
+
+
+def _show(
+    inspection: Inspection,
+    violations: tuple[Violation, ...],
+    description: Description,
+    as_json: bool,
+) -> int:
     if as_json:
         click.echo(json.dumps(_as_json(inspection, violations), indent=1))
     else:
-        click.echo(_as_text(inspection, violations, kernel.description))
+        click.echo(_as_text(inspection, violations, description))
     return EXIT_FINDINGS if violations else EXIT_GOOD
+
+
+def _check_moment(moment: str, description: Description) -> None:
+    known = [READY, *description.moments]
+    if moment not in known:
+        raise click.BadParameter(f"no moment {moment!r}; this kernel has {', '.join(known)}")
 
 
 def _run_until(guest: Guest, moment: str, description: Description) -> Ending | None:
@@ -71,9 +112,7 @@ def _run_until(guest: Guest, moment: str, description: Description) -> Ending | 
         ending = guest.run_until_ready()
         guest.pause()
         return None if ending.alive else ending
-    if moment not in description.moments:
-        known = ", ".join([READY, *description.moments])
-        raise click.BadParameter(f"no moment {moment!r}; this kernel has {known}")
+    _check_moment(moment, description)
     try:
         guest.stop_before(description.moments[moment])
     except GuestEnded as error:

@@ -6,11 +6,13 @@ import contextlib
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from harness.image.kernel_image import KernelImage
 from harness.machine.backtrace import Frame
+from harness.machine.core_file import save_core
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
 from harness.machine.layout import has_display
@@ -182,6 +184,25 @@ class Guest:
     def debugger(self) -> AbstractContextManager[GdbStub]:
         """Attach to QEMU's GDB stub; the guest is paused, and stays as it is at the end."""
         return self._vm.debugger()
+
+    def save_core(self, path: Path, moment: str | None = None) -> None:
+        """Write the guest to an ELF core that :func:`harness.machine.saved_guest.load_guest` reads.
+
+        The core has all of guest RAM, by physical address, and the registers; RAM that was never
+        touched takes no room. The rest stands in notes that other tools pass over. ``moment`` is
+        that of the kernel's description; None finds out whether the guest was stopped at one, and
+        is else ``ready``. Raise :class:`GuestEnded` when QEMU is gone, and ``OSError``.
+        """
+        with self.paused():
+            save_core(path, self._vm, self.spec, self.information, moment or self._moment())
+
+    def _moment(self) -> str:
+        """Return the moment of the description at which the paused guest is."""
+        address = self._vm.registers().eip
+        for moment, function in self.kernel.description.moments.items():
+            if self.kernel.symbols.get(function) == address:
+                return moment
+        return "ready"
 
     def _run(
         self,
