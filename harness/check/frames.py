@@ -69,7 +69,7 @@ def check_frame_table(
         _check_orders(subject)
     if ledger.complete and subject.notes("users"):
         _check_users(subject, ledger)
-    if subject.notes("zone"):
+    if subject.notes("zone") and subject.model.description.zones:
         _check_zones(subject)
     if subject.notes("reserved"):
         _check_reserved(subject)

@@ -25,7 +25,8 @@ def check_free_lists(model: Model, state: MemoryState, blocks: Blocks) -> tuple[
     _check_outside(findings, model, blocks)
     inside = blocks.where(blocks.inside)
     _check_alignment(findings, model, inside)
-    _check_zones(findings, model, inside)
+    if model.description.zones:  # which frames are in which zone
+        _check_zones(findings, model, inside)
     _check_overlap(findings, inside)
     for free_lists in state.free_lists:
         own = Blocks.of((free_lists,), blocks.span)

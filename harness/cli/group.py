@@ -12,6 +12,7 @@ from harness.cli.build import build
 from harness.cli.compare import compare
 from harness.cli.doctor import doctor
 from harness.cli.errors import EXIT_GOOD, USER_ERRORS, exit_code
+from harness.cli.init import init
 from harness.cli.inspect import inspect
 from harness.cli.maps import maps
 from harness.cli.run import run
@@ -29,13 +30,14 @@ def cli() -> None:
       harness run --map dmesg.txt                   the map in a bug report
       harness boot --memory 16M                     a kernel's console in this terminal
       harness inspect --memory 1G --json            what its memory manager believes
+      harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
 
     Exit codes: 0 good, 1 findings, 2 usage, 3 environment, 130 interrupted.
     """
 
 
-for command in (run, boot, inspect, compare, maps, build, doctor, bench):
+for command in (run, boot, inspect, init, compare, maps, build, doctor, bench):
     cli.add_command(command)
 
 

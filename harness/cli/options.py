@@ -12,6 +12,7 @@ import click
 
 from harness.image import find as find_kernel
 from harness.image.build import build_directory
+from harness.image.description import Description
 from harness.image.find import describe, is_built
 from harness.image.kernel_image import KernelImage
 from harness.image.schema.running import Preset
@@ -171,12 +172,19 @@ def find_maps(names: Iterable[str]) -> list[MemoryMap]:
         raise click.BadParameter(str(error)) from None
 
 
+def _is_new(description: Description, variables: dict[str, str]) -> bool:
+    """Return whether building the kernel will take its time."""
+    recipe = description.build
+    prebuilt = recipe is not None and not recipe.command
+    return not prebuilt and not build_directory(description, variables).exists()
+
+
 def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
     """Return the kernel at ``path``: a description, a folder with one, an ELF; None: bundled."""
     if path is not None and is_built(path):
         if variables:
             raise click.UsageError(f"--build has no effect: {path} is a built kernel")
-    elif not build_directory(describe(path), variables).exists():
+    elif _is_new(describe(path), variables):
         click.echo(f"harness: building {path or 'the bundled kernel'}", err=True)
     return find_kernel.load_or_build(path, variables)
 

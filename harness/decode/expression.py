@@ -9,7 +9,7 @@ There are no calls and no assignments: looking changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -119,15 +119,17 @@ class _Run:
         try:
             self._tree = parse(expression, of._names)
         except ExpressionError:
-            self._explain_cast(of._names)
+            self._explain_cast()
             raise
 
-    def _explain_cast(self, types: Collection[str]) -> None:
+    def _explain_cast(self) -> None:
         """Raise for what looks like a cast to a type that there is not: to C it is no syntax."""
         for cast in _CAST.finditer(self._expression):
-            if cast[1] not in types:
-                reason = str(UnknownName("type", cast[1], types))
-                raise ExpressionError(self._expression, cast.start(1) + 1, reason)
+            try:
+                self._types.lookup(cast[1])
+            except UnknownName as error:
+                where = cast.start(1) + 1
+                raise ExpressionError(self._expression, where, str(error)) from None
 
     def result(self, load: bool) -> Value:
         """Evaluate the whole expression."""

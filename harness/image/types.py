@@ -59,7 +59,7 @@ class TypeTable:
             if name in _STANDARD:
                 return _STANDARD[name]
             kind = "type" if self._names else "debug information (build with -g), so no type"
-            raise UnknownName(kind, name, self._names)
+            raise UnknownName(kind, name, {**self._names, **_STANDARD})
         return self._type(self._names[name])
 
     def construct(self, of: str | CType) -> Construct[Any, Any]:
