@@ -8,6 +8,10 @@
 
 #define FOUR_GIB (1ULL << 32)
 
+/* A PC has its display and ROM here; the maps of some virtual machines call it usable. */
+#define LEGACY_START 0xA0000
+#define LEGACY_END   0x100000
+
 extern char kernel_start[], kernel_end[]; /* the linker script: physical addresses */
 
 static const struct multiboot_region *first_region(const struct multiboot_info *info)
@@ -78,7 +82,7 @@ bool frame_is_usable(const struct multiboot_info *info, uint32_t frame)
             return false;
         position = next;
     }
-    return !touches_reserved(info, frame);
+    return !overlaps(frame, end, LEGACY_START, LEGACY_END) && !touches_reserved(info, frame);
 }
 
 static bool in_frame(uint32_t frame, uint32_t start, uint32_t length)

@@ -71,6 +71,8 @@ void kernel_main(uint32_t magic, const struct multiboot_info *info)
     create = option(info, "create=", 8);
     end = option(info, "end=", 0);
     frames_init(info);
+    if (!managed_frame_count)
+        panic("no usable memory");
     paging_init();
     tell("managed frames: ", managed_frame_count);
     for (i = 0; i < create; i++)
