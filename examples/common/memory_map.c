@@ -8,9 +8,9 @@
 
 #define FOUR_GIB (1ULL << 32)
 
-/* A PC has its display and ROM here; the maps of some virtual machines call it usable. */
-#define LEGACY_START 0xA0000
-#define LEGACY_END   0x100000
+/* A PC has its display's memory here; the maps of some virtual machines call it usable. */
+#define DISPLAY_START 0xA0000
+#define DISPLAY_END   0xC0000
 
 extern char kernel_start[], kernel_end[]; /* the linker script: physical addresses */
 
@@ -82,7 +82,7 @@ bool frame_is_usable(const struct multiboot_info *info, uint32_t frame)
             return false;
         position = next;
     }
-    return !overlaps(frame, end, LEGACY_START, LEGACY_END) && !touches_reserved(info, frame);
+    return !overlaps(frame, end, DISPLAY_START, DISPLAY_END) && !touches_reserved(info, frame);
 }
 
 static bool in_frame(uint32_t frame, uint32_t start, uint32_t length)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,8 @@ import pytest
 from harness.image.build import build_directory
 from harness.image.description import load_description
 from tests.docs.walkthrough import Addition, Change, Command, Step, steps
+from tests.reader import TOP, shell_environment
 
-TOP = Path(__file__).resolve().parents[2]
 PAGE = TOP / "docs" / "your-own-kernel.md"
 
 
@@ -66,12 +64,11 @@ def run(command: list[str], folder: Path, given: str = "") -> subprocess.Complet
 
     Its exit code may be anything: a command that fails says so.
     """
-    tools = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         command,
         cwd=folder,
         input=given,
-        env={**os.environ, "PATH": tools, "PYTHONPATH": str(TOP), "COLUMNS": "120"},
+        env=shell_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

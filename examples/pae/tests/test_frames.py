@@ -37,7 +37,7 @@ def test_what_is_nobodys_cannot_be_freed(guest, address):
     assert not guest.diff(before)
 
 
-@pytest.mark.machine(memory="2M")
+@pytest.mark.machine(memory="2M", map="640K@0 usable, 512K@1M usable")
 def test_all_frames_can_be_had_and_given_back(guest):
     before = guest.state()
     frames = [guest.monitor.alloc() for _ in range(guest.monitor.frames())]
