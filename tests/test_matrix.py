@@ -64,8 +64,9 @@ def test_sizes_on_the_multiboot_path(kernel: KernelImage, pool: Pool, mib: int) 
     assert_good(MachineSpec(kernel, mib * MIB, boot=BootPath.MULTIBOOT), pool)
 
 
-# GRUB itself runs out of memory on 2 MiB.
-@pytest.mark.parametrize("mib", [4, 8, 16, 17, 64, 255, 896, 1024, 3583, 3584, 5120])
+# GRUB itself runs out of memory on 2 MiB. From there on the firmware tells it what it tells QEMU's
+# own loader: see the path above for the sizes between these.
+@pytest.mark.parametrize("mib", [4, 17, 896, 3584, 5120])
 def test_sizes_on_the_iso_path(kernel: KernelImage, pool: Pool, mib: int) -> None:
     assert_good(MachineSpec(kernel, mib * MIB, boot=BootPath.ISO), pool)
 
@@ -114,8 +115,13 @@ def test_real_maps_with_the_memory_that_they_claim(
     assert_as_the_map_allows(MachineSpec(kernel, real.claimed_memory(), map=real), pool)
 
 
-@pytest.mark.parametrize("path", [BootPath.MULTIBOOT, BootPath.ISO])
-@pytest.mark.parametrize("name", FEW_MAPS)
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        *((name, BootPath.MULTIBOOT) for name in FEW_MAPS),
+        *((name, BootPath.ISO) for name in FEW_MAPS[::3]),
+    ],
+)
 def test_real_maps_behind_real_firmware(
     kernel: KernelImage, pool: Pool, name: str, path: BootPath
 ) -> None:
@@ -174,8 +180,13 @@ def clang_kernel() -> KernelImage:
     return build(bundled_description(), {"CC": "clang", "LD": "ld.lld"})
 
 
-@pytest.mark.parametrize("path", list(BootPath))
-@pytest.mark.parametrize("cpu", ["qemu32", "486,-pse"])
+@pytest.mark.parametrize(
+    ("path", "cpu"),
+    [
+        *((path, "qemu32") for path in BootPath),
+        (BootPath.DIRECT, "486,-pse"),
+    ],
+)
 def test_the_kernel_that_clang_builds(
     clang_kernel: KernelImage, pool: Pool, path: BootPath, cpu: str
 ) -> None:

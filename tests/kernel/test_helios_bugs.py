@@ -9,10 +9,7 @@ from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool
 from harness.maps.notation import parse_compact
 from tests.kernel.early import frame_table_frames, stopped
-from tests.kernel.layouts import both_layouts
 from tests.kernel.session import MAX_ORDER, MIB, PAGE, Session, booted
-
-pytestmark = both_layouts
 
 HELIOS = "mm=helios"
 LOW = "0-9f000 usable, "

@@ -13,8 +13,6 @@ from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from tests.kernel.layouts import both_layouts
 
-pytestmark = both_layouts
-
 MEMORY = 16 << 20
 NUMBER = r"0x[0-9a-f]{8}"
 EIP = rf"eip {NUMBER}"
@@ -30,6 +28,7 @@ def crash(kernel: KernelImage, pool: Pool, kind: str, cpu: str = "qemu32") -> tu
 
 
 # Names: Intel SDM volume 3, table 6-1.
+@both_layouts
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -63,6 +62,7 @@ def test_an_exception_is_reported_with_registers_and_trace(
     assert function[0].split(".")[0] == culprit
 
 
+@both_layouts
 def test_a_stack_overflow_stops_at_the_guard_page(kernel: KernelImage, pool: Pool) -> None:
     _, console = crash(kernel, pool, "overflow")
     found = re.search(rf"stack overflow at ({NUMBER})", console)

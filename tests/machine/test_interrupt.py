@@ -16,7 +16,7 @@ from harness.machine.spec import BootPath
 from tests.machine import kernels
 
 MEMORY = 16 << 20
-MOMENTS = 12
+MOMENTS = 8
 LONGEST = {BootPath.DIRECT: 0.1, BootPath.MULTIBOOT: 0.3, BootPath.ISO: 1.2}
 """Seconds that a boot takes, a CD image's making included; moments are spread over them."""
 

@@ -66,7 +66,7 @@ CAPACITY = 512
 WHICH = st.integers(0, 15)
 """Which of the live blocks, from the newest."""
 SETTINGS = settings(
-    max_examples=40,
+    max_examples=16,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -16,7 +16,11 @@ from tests.workload.machine import SETTINGS, FramesMachine, Workbench, run
 
 PAGE = 4096
 QUICK = settings(
-    SETTINGS, stateful_step_count=10, phases=(Phase.generate, Phase.shrink), derandomize=True
+    SETTINGS,
+    max_examples=40,
+    stateful_step_count=10,
+    phases=(Phase.generate, Phase.shrink),
+    derandomize=True,
 )
 
 
