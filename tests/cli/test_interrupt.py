@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,26 @@ def test_interrupt(tmp_path: Path, after: float, jobs: str) -> None:
     assert processes_of_session(process.pid) == []
     assert qemus() == set()
     assert list(tmp_path.iterdir()) == [], said
+
+
+DROPPED = """
+import signal, weakref
+from harness.cli.interrupt import heed_interrupts, raise_lost_interrupt
+class Thing: pass
+heed_interrupts()
+thing = Thing()
+reference = weakref.ref(thing, lambda gone: signal.raise_signal(signal.SIGINT))
+del thing
+print("went on", flush=True)
+raise_lost_interrupt()
+"""
+"""Ctrl-C where nobody could catch it: in a callback of the garbage collection."""
+
+
+def test_an_interrupt_that_python_drops_is_neither_lost_nor_shown() -> None:
+    command = [sys.executable, "-c", DROPPED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.stdout == "went on\n"
+    assert "Exception ignored" not in done.stderr
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+    assert done.returncode == -signal.SIGINT
