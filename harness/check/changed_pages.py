@@ -41,7 +41,7 @@ def note_mappings(changes: Changes, name: str, before: PageTables, now: PageTabl
     found = _compare(before.mappings, now.mappings)
     starts = _run_starts(found)
     ends = np.append(starts[1:], len(found.first))
-    chosen = [at for at in range(len(starts)) if found.kind[starts[at]] != SAME]
+    chosen = np.flatnonzero(found.kind[starts] != SAME)
     messages = (_in_words(found, int(starts[at]), int(ends[at])) for at in chosen)
     changes.add_each(name, messages, len(chosen))
 

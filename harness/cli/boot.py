@@ -16,6 +16,7 @@ import click
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import Selection, machine_options
 from harness.machine.ending import Ending
+from harness.machine.errors import MachineError
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 
@@ -29,7 +30,8 @@ _QUIET_SECONDS = 1.0
 def boot(selection: Selection) -> int:
     """Boot one machine and connect this terminal to its console; Ctrl-] leaves.
 
-    When standard input is no terminal, its lines are typed and the answers printed.
+    When standard input is no terminal, its lines are typed and the answers printed. What a kernel
+    shows on the screen, where its description says that it prints there, is printed at the end.
 
     \b
     Examples:
@@ -53,11 +55,21 @@ def boot(selection: Selection) -> int:
             if ending is None and _silent(guest):
                 click.echo("\nharness: the guest has not come back to its prompt", err=True)
                 return EXIT_FINDINGS
-    click.echo()
+        click.echo(_screen(guest))
     if ending is None:
         return EXIT_GOOD
     click.echo(f"harness: the machine ended: {replace(ending, console_tail='')}", err=True)
     return EXIT_FINDINGS
+
+
+def _screen(guest: Guest) -> str:
+    """Return what the kernel shows, if it prints there."""
+    if guest.kernel.description.console.device != "screen":
+        return ""
+    try:
+        return guest.screen.text
+    except MachineError as error:
+        return f"harness: no screen: {error}"
 
 
 def _silent(guest: Guest) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pexpect
 import pytest
 
-from tests.cli.conftest import HARNESS
+from tests.cli.conftest import HARNESS, Run
+from tests.machine import kernels
 
 CTRL_BRACKET = "\x1d"
 UP = "\x1b[A"
@@ -80,3 +82,17 @@ def test_lines_from_a_pipe() -> None:
     assert answer.returncode == 0, answer.stderr
     assert "#1 ok zone=all" in answer.stdout
     assert "#2 error unknown" in answer.stdout
+
+
+def test_the_screen_of_a_kernel_that_prints_there_is_shown_at_the_end(
+    harness: Run, tmp_path: Path
+) -> None:
+    show = "mov $0xB8000, %edi\nmovl $0x07210748, (%edi)\n1: hlt\njmp 1b\n"
+    kernels.assemble(tmp_path, show)
+    (tmp_path / "harness.toml").write_text(
+        '[build]\ncommand = ["cp", "{source}/kernel.elf", "{build}/kernel.elf"]\n'
+        'image = "kernel.elf"\n[console]\ndevice = "screen"\nready = "H!"\n'
+    )
+    done = harness("boot", "--kernel", tmp_path, "--memory", "16M")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "kernel: first\nH!\n"  # from the serial port, then the screen
