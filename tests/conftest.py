@@ -14,7 +14,7 @@ from tests.kernel.planted import SourceCopy
 
 # As a user has it, unless this checkout is not what is installed.
 _INSTALLED = "mm_harness" in entry_points(group="pytest11").names
-pytest_plugins = [] if _INSTALLED else ["harness.pytest_plugin"]
+pytest_plugins = ["pytester", *([] if _INSTALLED else ["harness.pytest_plugin"])]
 
 
 @pytest.fixture(scope="session")

@@ -15,12 +15,18 @@ from typing import Any, Self
 
 from pygdbmi import gdbmiparser
 
+from harness.machine.errors import ToolMissing
+
 _COMMAND = ("gdb", "--nx", "--quiet", "--interpreter=mi3")
 _ANSWER_LIMIT = 64 << 20
 
 
 class GdbError(Exception):
     """gdb answered with an error, not in time, or not at all."""
+
+
+class GdbMissing(GdbError, ToolMissing):
+    """gdb is not installed."""
 
 
 class MiSession:
@@ -36,7 +42,7 @@ class MiSession:
                 _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
             )
         except FileNotFoundError:
-            raise GdbError("gdb is not installed; 'harness doctor' says how to get it") from None
+            raise GdbMissing("gdb is not installed; 'harness doctor' says how to get it") from None
         self._selector = selectors.DefaultSelector()
         assert self._gdb.stdout is not None
         self._selector.register(self._gdb.stdout, selectors.EVENT_READ)

@@ -3,41 +3,69 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from harness.check.checked_guest import CheckedGuest
-from harness.pytest_plugin.options import ARTIFACTS
-from harness.report.reproduce import command_line
+from harness.machine.errors import MachineError
+from harness.machine.spec_json import spec_json
+from harness.pytest_plugin.options import ARTIFACTS, core_limit
+from harness.report.reproduce import command_line, program
+from harness.report.units import size
 
 LONGEST = 80
 """Characters of a test's name in a folder's."""
-CORE_LIMIT = 256 << 20
-"""Bytes of guest RAM beyond which no core is left: it would be as large."""
+CORE = "memory.core"
+CORE_LIMIT = 1 << 30
+"""Bytes of guest RAM beyond which no core is left; one has only what was touched, at most all."""
 
-_LEFT = pytest.StashKey[int]()
+_CORES = pytest.StashKey[int]()
+"""Of the configuration: cores that may still be left."""
 
 
 def leave_artifacts(
     item: pytest.Item, name: str, guest: CheckedGuest, report: Mapping[str, str]
 ) -> str:
     """Write a folder for one machine of a failed test; return where it is and what is in it."""
+    files = {
+        "command-line.txt": command_line(guest.spec) + "\n",
+        "console.log": guest.console.log.text(),
+        "report.txt": "".join(f"== {title}\n{text}\n\n" for title, text in report.items()),
+        "spec.json": json.dumps(spec_json(guest.spec), indent=1) + "\n",
+    }
     try:
         folder = _folder(item, name)
         folder.mkdir(parents=True, exist_ok=True)
-        files = {
-            "command-line.txt": command_line(guest.spec) + "\n",
-            "console.log": guest.console.log.text(),
-            "report.txt": "".join(f"== {title}\n{text}\n\n" for title, text in report.items()),
-        }
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
         return f"could not be written: {error}"
-    return f"{folder}: {', '.join(files)}"
+    core = _leave_core(item.config, guest, folder / CORE)
+    return f"{folder}: {', '.join(files)}\n{core}"
+
+
+def _leave_core(config: pytest.Config, guest: CheckedGuest, path: Path) -> str:
+    """Save a core if there have not been enough; return what to do with it, or why there is none.
+
+    One of an earlier run must not be taken for this one's.
+    """
+    path.unlink(missing_ok=True)
+    left = config.stash.setdefault(_CORES, core_limit(config))
+    if not left:
+        return f"no core: --mm-cores={core_limit(config)} have been left"
+    if guest.spec.memory > CORE_LIMIT:
+        return f"no core: the guest has more than {size(CORE_LIMIT)} of RAM"
+    try:
+        guest.save_core(path)
+    except (MachineError, OSError) as error:
+        return f"no core: {str(error).splitlines()[0]}"
+    config.stash[_CORES] = left - 1
+    return shlex.join([program(), "inspect", "--core", str(path)])
 
 
 def _folder(item: pytest.Item, name: str) -> Path:

@@ -12,8 +12,8 @@ from harness.pytest_plugin.current import guests_of
 if TYPE_CHECKING:
     from harness.check.checked_guest import CheckedGuest
 
-MOST = 4
-"""Machines of one test that are reported on."""
+MOST = 3
+"""Machines of one test that are reported on: those that were booted last."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -24,7 +24,7 @@ def pytest_runtest_makereport(
     report = yield
     guests = guests_of(item)
     if report.failed and call.when != "teardown" and guests:
-        for number, guest in enumerate(guests[:MOST], 1):
+        for number, guest in [*enumerate(guests, 1)][-MOST:]:
             name = "machine" if len(guests) == 1 else f"machine {number}"
             report.sections += _sections(item, name, guest)
     return report

@@ -29,8 +29,6 @@ class Kernels:
 
     def get(self, path: Path | None, variables: Mapping[str, str]) -> KernelImage:
         """Return the kernel at ``path`` built with ``variables``; raises as building does."""
-        if path is not None and not path.exists():
-            raise DescriptionError(f"{path}: there is no such kernel")
         key = (path, tuple(sorted(variables.items())))
         if key not in self._known:
             self._known[key] = self._make(key)
@@ -59,14 +57,18 @@ def shared_folder(config: pytest.Config, base: Path) -> Path | None:
 def kernel_path(config: pytest.Config, given: str | None) -> Path | None:
     """Return where the kernel is; None for the bundled one.
 
-    A path of the command line or of the ini file is relative to the folder of either.
+    A path of the command line or of the ini file is relative to the folder of either. Raise
+    :class:`DescriptionError` where there is nothing.
     """
     beside = config.inipath.parent if config.inipath else config.rootpath
     if given is None:
         return beside / FILE if (beside / FILE).is_file() else None
     by_flag = given in (config.getoption("mm_kernel") or ())
     here = config.invocation_params.dir if by_flag else beside
-    return (here / Path(given).expanduser()).resolve()
+    path = (here / Path(given).expanduser()).resolve()
+    if not path.exists():
+        raise DescriptionError(f"there is no such kernel: {path}")
+    return path
 
 
 def build_variables(given: Mapping[str, str] | Iterable[str] | None) -> dict[str, str]:

@@ -35,6 +35,7 @@ def _sections(item: pytest.Item, guest: CheckedGuest) -> Iterator[tuple[str, str
     yield "backtrace", _attempt(lambda: _backtrace(guest, ending))
     yield "registers", _attempt(lambda: _registers(guest, ending))
     yield "console", guest.console.tail(CONSOLE_LINES)
+    yield "screen", _attempt(lambda: guest.screen.text if guest.screen.present else "")
     yield "memory map", map_text(guest.memory_map) if guest.information else ""
     yield "violations", _attempt(lambda: _violations(guest))
     yield "reproduce", _reproduce(item, guest.spec)

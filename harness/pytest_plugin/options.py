@@ -77,3 +77,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def strict(config: pytest.Config) -> bool:
     """Return whether what cannot be done is an error."""
     return bool(config.getoption(STRICT) or config.getini(STRICT))
+
+
+def core_limit(config: pytest.Config) -> int:
+    """Return how many ELF cores this process may leave."""
+    flag = config.getoption(CORES)
+    given = config.getini(CORES) if flag is None else flag
+    try:
+        return max(0, int(given))
+    except ValueError:
+        raise pytest.UsageError(f"{CORES} = {given}: a number is needed") from None

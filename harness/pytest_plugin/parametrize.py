@@ -36,7 +36,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         by_marker = setting.name in said and (several or setting.of_kernel)
         if setting.fixture not in taken and (by_marker or len(found) > 1):
             ids = [_identity(setting, one, index) for index, one in enumerate(found)]
-            metafunc.parametrize(setting.fixture, found, ids=ids, scope=setting.scope)
+            metafunc.parametrize(setting.fixture, found, ids=ids, indirect=True)
 
 
 def _parametrized(metafunc: pytest.Metafunc) -> set[str]:
