@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.check.changes import Addresses, Changes
-from harness.decode.belief.heaps import Heap, LargeBlocks, SubblockHeap
+from harness.decode.belief.heaps import HeaderChain, Heap, LargeBlocks, SubblockHeap
 from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.belief.slabs import Cache, Caches, Slab
 from harness.decode.state import MemoryState
@@ -31,6 +31,9 @@ def note_heaps(changes: Changes, before: MemoryState, now: MemoryState) -> None:
     pairs = changes.pairs("heap", before.subblock_heaps, now.subblock_heaps)
     for name, one, other in pairs:
         _note_subblocks(changes, name, one, other)
+    for name, chain, next_ in changes.pairs("heap", before.header_chains, now.header_chains):
+        _note_blocks(changes, name, _of_chain(chain), _of_chain(next_))
+        _note_counts(changes, name, chain, next_, ("live", "bytes"))
     for name, first, second in changes.pairs("caches", before.caches, now.caches):
         _note_caches(changes, name, first, second)
 
@@ -48,6 +51,15 @@ def _of_heap(heap: Heap) -> _Blocks:
 
 def _of_large(heap: LargeBlocks) -> _Blocks:
     return _blocks((block.header, block.size, block.header_good) for block in heap.blocks)
+
+
+def _of_chain(chain: HeaderChain) -> _Blocks:
+    """Return the used blocks; the address is that of the bytes, behind the header."""
+    used = chain.blocks[chain.blocks["used"]]
+    found = np.empty(len(used), dtype=_BLOCK)
+    found["address"] = used["header"] + chain.header_size
+    found["size"], found["good"] = used["size"], used["good"]
+    return found
 
 
 def _of_subblocks(heap: SubblockHeap) -> _Blocks:

@@ -13,6 +13,7 @@ from harness.check.findings import Findings
 from harness.check.firmware_map import check_firmware_map
 from harness.check.frames import check_frame_table
 from harness.check.free_lists import check_free_lists
+from harness.check.header_chains import check_header_chains
 from harness.check.heap_bytes import check_heap_bytes
 from harness.check.heaps import check_heaps
 from harness.check.held import check_held
@@ -68,6 +69,7 @@ def examine(model: Model, state: MemoryState) -> Examination:
         violations += check_paging(model, state, ledger)
         violations += check_heaps(state)
         violations += check_subblock_heaps(state)
+        violations += check_header_chains(state)
         violations += check_spaces(state, ledger)
         violations += [*check_slabs(state), *check_large_blocks(state), *check_heap_bytes(state)]
     return Examination(causes_first(violations), summarise(model, ledger, blocks), ledger)

@@ -19,6 +19,7 @@ def every_fault(state: MemoryState) -> Iterator[DecodeFault]:
         state.subblock_heaps,
         state.caches,
         state.large_blocks,
+        state.header_chains,
     ):
         for structure in structures:
             yield from structure.faults

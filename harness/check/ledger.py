@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
+from harness.check.header_chains import chain_frames
 from harness.check.model import (
     ALLOCATABLE,
     FRAME_LIMIT,
@@ -155,6 +156,9 @@ def build_ledger(model: Model, state: MemoryState, blocks: Blocks) -> Ledger:
     for subblocks in state.subblock_heaps:
         if subblocks.owner is not None:
             builder.give(f"heap {subblocks.name}", subblock_frames(subblocks, state.page_tables))
+    for chain in state.header_chains:
+        if chain.owner is not None:
+            builder.give(f"heap {chain.name}", chain_frames(chain, state.page_tables))
     for name, frames in _direct_frames(state):
         builder.give(name, frames)
     for record in state.metadata:
@@ -200,6 +204,9 @@ def decoded_owners(state: MemoryState) -> dict[str, tuple[str, ...]]:
         if subblocks.owner is not None:
             name = f"heap {subblocks.name}"
             names[subblocks.owner] = (*names.get(subblocks.owner, ()), name)
+    for chain in state.header_chains:
+        if chain.owner is not None:
+            names[chain.owner] = (*names.get(chain.owner, ()), f"heap {chain.name}")
     for caches in state.caches:
         names[caches.owner] = (*names.get(caches.owner, ()), f"caches {caches.name}")
     for blocks in state.large_blocks:

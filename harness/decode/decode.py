@@ -17,6 +17,7 @@ from harness.decode.expression import Evaluator, ExpressionError, NoValue
 from harness.decode.firmware_map import decode_firmware_map
 from harness.decode.frame_table import Frames, decode_frame_table, read_frames
 from harness.decode.free_lists import decode_free_lists
+from harness.decode.header_chain import decode_header_chain
 from harness.decode.heap import decode_heap
 from harness.decode.heap_bytes import bytes_of_areas, bytes_of_large_blocks, bytes_of_slabs
 from harness.decode.held import decode_held
@@ -127,6 +128,9 @@ def decode(
             *(bytes_of_slabs(one) for one in caches),
             *(bytes_of_large_blocks(one) for one in large),
             *(bytes_of_subblocks(one) for one in subblocks),
+        ),
+        header_chains=each_chosen(
+            description.header_chains, lambda d: decode_header_chain(context, d)
         ),
         metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
         address_spaces=_address_spaces(context, faults, registers),

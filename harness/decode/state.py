@@ -20,7 +20,7 @@ from harness.decode.belief.frames import (
     Metadata,
     PairMap,
 )
-from harness.decode.belief.heaps import Heap, HeapBytes, LargeBlocks, SubblockHeap
+from harness.decode.belief.heaps import HeaderChain, Heap, HeapBytes, LargeBlocks, SubblockHeap
 from harness.decode.belief.paging import ControlRegisters, PageTables
 from harness.decode.belief.slabs import Caches
 from harness.decode.belief.spaces import AddressSpaces
@@ -49,6 +49,7 @@ class MemoryState:
     large_blocks: tuple[LargeBlocks, ...] = ()
     heap_bytes: tuple[HeapBytes, ...] = ()
     subblock_heaps: tuple[SubblockHeap, ...] = ()
+    header_chains: tuple[HeaderChain, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     address_spaces: AddressSpaces | None = None
     faults: tuple[DecodeFault, ...] = ()

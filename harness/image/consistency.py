@@ -26,6 +26,7 @@ def check_consistency(reader: TableReader, description: Description) -> None:
         _check_free_lists,
         _check_pair_maps,
         _check_subblock_heaps,
+        _check_header_chains,
     ):
         check(reader, description)
 
@@ -107,6 +108,13 @@ def _check_metadata(reader: TableReader, description: Description) -> None:
         if bitmap.metadata not in {None, *records}:
             where: Where = ("bitmaps", index, "metadata")
             raise reader.error(where, f"no [[metadata]] named {bitmap.metadata!r}")
+
+
+def _check_header_chains(reader: TableReader, description: Description) -> None:
+    for index, chain in enumerate(description.header_chains):
+        if chain.next is None and chain.end is None:
+            message = "needs next, the member that links, or end, up to which headers follow"
+            raise reader.error(("header_chains", index), message)
 
 
 _CHUNK = 4096

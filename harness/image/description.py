@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.image.consistency import check_consistency
 from harness.image.schema.frames import Bitmap, Bump, FrameTable, FreeLists, Held, Metadata, PairMap
-from harness.image.schema.heaps import Caches, Heap, LargeBlocks, SubblockHeap
+from harness.image.schema.heaps import Caches, HeaderChain, Heap, LargeBlocks, SubblockHeap
 from harness.image.schema.layout import FirmwareMap, PageTables, Zone
 from harness.image.schema.running import Boot, Build, Console, Monitor, Preset, Tape
 from harness.image.schema.spaces import AddressSpaces
@@ -45,6 +45,7 @@ class Description:
     caches: tuple[Caches, ...] = ()
     large_blocks: tuple[LargeBlocks, ...] = ()
     subblock_heaps: tuple[SubblockHeap, ...] = ()
+    header_chains: tuple[HeaderChain, ...] = ()
     metadata: tuple[Metadata, ...] = ()
     address_spaces: AddressSpaces | None = None
     tape: Tape | None = None

@@ -15,7 +15,7 @@ from harness.decode.belief.frames import (
     Metadata,
     PairMap,
 )
-from harness.decode.belief.heaps import Heap, LargeBlocks, SubblockHeap, SubblockValue
+from harness.decode.belief.heaps import HeaderChain, Heap, LargeBlocks, SubblockHeap, SubblockValue
 from harness.decode.belief.paging import FRAME_SIZE, PageTables
 from harness.decode.belief.slabs import Caches
 from harness.decode.state import MemoryState
@@ -46,6 +46,7 @@ def state_text(state: MemoryState, description: Description) -> str:
     paragraphs += [bump_text(bump) for bump in state.bumps]
     paragraphs += [heap_text(heap) for heap in state.heaps]
     paragraphs += [subblock_heap_text(heap) for heap in state.subblock_heaps]
+    paragraphs += [header_chain_text(chain) for chain in state.header_chains]
     paragraphs += [caches_text(caches) for caches in state.caches]
     paragraphs += [large_blocks_text(blocks) for blocks in state.large_blocks]
     if state.address_spaces is not None:
@@ -190,6 +191,22 @@ def subblock_heap_text(heap: SubblockHeap) -> str:
         )
     if len(blocks) > _MOST_BLOCKS:
         lines.append(f"  … and {len(blocks) - _MOST_BLOCKS} more")
+    return "\n".join(lines)
+
+
+def header_chain_text(chain: HeaderChain) -> str:
+    """Return how many blocks a heap has, and the first of them in the chain's order."""
+    used = chain.blocks["used"]
+    lines = [
+        f"heap {chain.name}: {len(used)} blocks, {int(np.count_nonzero(used))} used, "
+        f"{about(int(chain.blocks['size'][used].sum()))} in them"
+    ]
+    for block in chain.blocks[:_MOST_BLOCKS]:
+        what = "used" if block["used"] else "free"
+        magic = "" if block["good"] else ", MAGIC OVERWRITTEN"
+        lines.append(f"  {int(block['header']):#010x}  {what}  {int(block['size'])} bytes{magic}")
+    if len(used) > _MOST_BLOCKS:
+        lines.append(f"  … and {len(used) - _MOST_BLOCKS} more")
     return "\n".join(lines)
 
 

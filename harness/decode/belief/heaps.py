@@ -162,3 +162,34 @@ class HeapBytes:
     """Virtual address of each page of the heap, ascending."""
     extents: npt.NDArray[np.void]
     """dtype :data:`EXTENT`, ascending."""
+
+
+CHAIN_BLOCK = np.dtype(
+    [
+        ("header", "<i8"),  # virtual address
+        ("size", "<i8"),  # bytes behind the header, as it says
+        ("used", "?"),
+        ("good", "?"),  # the header's magic
+        ("previous", "<i8"),  # virtual address of the header before it; -1 when it does not say
+    ]
+)
+
+
+@dataclass(frozen=True)
+class HeaderChain:
+    """A heap of blocks one behind the other, each with a header in front of its bytes."""
+
+    name: str
+    header_size: int
+    """Bytes."""
+    blocks: npt.NDArray[np.void]
+    """dtype :data:`CHAIN_BLOCK`, in the chain's order."""
+    end: int | None = None
+    """Virtual address at which the last block must end; 0 means 2^32."""
+    merged: bool = False
+    owner: str | None = None
+    """The frame table's name for its frames; None when they are somebody else's."""
+    live: int | None = None
+    """The kernel's own counts: used blocks, and their bytes."""
+    bytes: int | None = None
+    faults: tuple[DecodeFault, ...] = ()

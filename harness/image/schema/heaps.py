@@ -161,3 +161,39 @@ class LargeBlocks:
     """The frame table's name for the blocks' frames."""
     chosen: str | None = None
     """True in a boot that has it in use; without it, every boot has."""
+
+
+@dataclass(frozen=True)
+class HeaderChain:
+    """A heap of blocks one behind the other, each with a header in front of its bytes.
+
+    Headers are linked by ``next``, or else each stands where the bytes of the one before it end,
+    from ``first`` to ``end``.
+    """
+
+    name: str
+    first: str
+    """Virtual address of the first header; 0: there is none yet."""
+    header: str
+    """C type of a header, and over its members:"""
+    size: str
+    """Bytes behind the header."""
+    next: str | None = None
+    """The member that points to the next header, NULL in the last one."""
+    previous: str | None = None
+    """Virtual address of the header before it, 0 in the first one."""
+    end: str | None = None
+    """Virtual address at which the last block ends."""
+    magic: str | None = None
+    used: str | None = None
+    """True for a block that somebody has; without it all are."""
+    merged: bool = False
+    """Two free blocks may not be neighbours."""
+    live: str | None = None
+    """Counters: used blocks …"""
+    bytes: str | None = None
+    """… and the bytes in them, without headers."""
+    owner: str | None = None
+    """The frame table's name for this heap's frames; without it, they are not the heap's own."""
+    chosen: str | None = None
+    """True in a boot that has it in use; without it, every boot has."""
