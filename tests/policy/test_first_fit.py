@@ -47,7 +47,7 @@ def test_what_is_free_cannot_be_freed(policy: FirstFitPolicy) -> None:
         policy.free(2 * PAGE, 2)
 
 
-@pytest.mark.parametrize(("memory", "examples"), [(4 * MIB, 60), (900 * MIB, 12)])
+@pytest.mark.parametrize(("memory", "examples"), [(4 * MIB, 24), (900 * MIB, 8)])
 def test_random_lives(kernel: KernelImage, pool: Pool, memory: int, examples: int) -> None:
     """On a machine that is soon full, and on one with all three zones."""
     bench = Workbench(kernel, pool, memory, append=CHOSEN)
