@@ -6,11 +6,16 @@ import random
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.pool import Pool
+from harness.machine.spec import MachineSpec
+from harness.workload.operation import Kind, operation, operations
+from harness.workload.tape import Tape, tape_module
 from tests.kernel.layouts import both_layouts, layout_of
 from tests.kernel.session import MIB, PAGE, Session, booted, page_fault
 
@@ -251,3 +256,25 @@ def test_records_of_areas_are_used_again(small: Session) -> None:
         small.ok(f"kfree {small.kmalloc(1):#x}")
     assert small.zone().blocks == before.blocks
     small.assert_sound()
+
+
+def test_no_operation_costs_more_where_more_blocks_live(kernel: KernelImage, pool: Pool) -> None:
+    """Neither the search for addresses nor that for a block walks over the blocks that live."""
+    many = 8000
+    spec = MachineSpec(kernel, 64 * MIB, modules=(tape_module(kernel, many, many),), icount=True)
+    with pool.boot(spec) as guest:
+        assert guest.run_until_ready().kind is EndingKind.READY
+        tape = Tape(guest)
+        allocs = ticks_of(tape, Kind.HEAP_ALLOC, range(many))
+        frees = ticks_of(tape, Kind.HEAP_FREE, range(many - 1, -1, -1))
+        for ticks in allocs, frees:
+            first, last = np.median(ticks[:200]), np.median(ticks[-200:])
+            assert max(first, last) <= 1.5 * min(first, last)
+
+
+def ticks_of(tape: Tape, kind: Kind, slots: range) -> npt.NDArray[np.uint32]:
+    """Return the instructions of one operation on a block of a page in each slot."""
+    found: npt.NDArray[np.uint32] = tape.run(
+        operations(operation(kind, slot, 100) for slot in slots)
+    )["ticks"]
+    return found

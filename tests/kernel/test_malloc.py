@@ -154,6 +154,15 @@ class TestRealloc:
         fill(small, moved, new, 0x33)
         small.assert_sound()
 
+    def test_growing_in_place_and_then_away_keeps_all_bytes(self, small: Session) -> None:
+        """The size that counts is that which the block was given last."""
+        block = alloc(small, 5000)
+        assert realloc(small, block, 8000) == block
+        fill(small, block, 8000, 0x5A)
+        assert holds(small, realloc(small, block, 100000), b"\x5a" * 8000)
+        assert small.ok("malloc").number("large_bytes") == 100000
+        small.assert_sound()
+
     @pytest.mark.parametrize(("old", "new"), [(512, 10), (600, 16), (100000, 512), (100000, 5000)])
     def test_shrinking_keeps_what_fits_and_writes_no_further(
         self, small: Session, old: int, new: int

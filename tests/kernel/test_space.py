@@ -68,6 +68,17 @@ def test_a_space_takes_its_directory_and_gives_it_back(small: Session) -> None:
     small.assert_sound()
 
 
+def test_records_of_spaces_and_regions_are_used_again(small: Session) -> None:
+    """More of them one after another than a frame has records take no frame."""
+    warm(small)
+    before = small.zone()
+    for _ in range(200):
+        small.ok(f"space destroy {create(small)}")
+        small.ok(f"user free {small.ok('user alloc 1').number('virtual'):#x}")
+    assert small.zone().blocks == before.blocks
+    small.assert_sound()
+
+
 @pytest.mark.parametrize(("cpu", "append"), CPUS)
 def test_one_address_shows_each_space_its_own_page(
     kernel: KernelImage, pool: Pool, cpu: str, append: str

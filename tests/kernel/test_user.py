@@ -13,9 +13,11 @@ from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.operation import FAULT, Kind, operation, operations
 from harness.workload.tape import Tape, tape_module
+from tests.check.surgeon import Surgeon
 from tests.kernel.layouts import both_layouts
 from tests.kernel.session import MIB, PAGE, Session, booted, page_fault
 
+PTE_WRITABLE = 1 << 1
 CPU_WP = 1 << 1
 """Of ``features`` in kernel/cpu/features.c: the CPU heeds CR0.WP."""
 
@@ -328,6 +330,29 @@ def test_protection_of_pages_mapped_by_hand_stays(small: Session) -> None:
     small.ok(f"map {page:#x} {frame:#x}")
     assert small.ok(f"touch {page:#x} write 1").values["refusal"] == "protection"
     assert frame_of(small, page) == frame
+
+
+def test_a_page_with_a_frame_of_its_own_is_never_replaced(
+    kernel: KernelImage, small: Session
+) -> None:
+    """A write to it that faults is told of: in another frame the page would be zero again."""
+    page = region(small, 1)
+    write(small, page, 7)
+    frame = frame_of(small, page)
+    root = int(small.ok("space list").values["first"].removeprefix("0:"), 16)
+    surgeon = Surgeon(kernel, small.guest.ram, root)
+    surgeon.write(surgeon.entry(page), surgeon.word(surgeon.entry(page)) & ~PTE_WRITABLE)
+    switch_away_and_back(small)
+    assert small.ok(f"touch {page:#x} write 8").values["refusal"] == "protection"
+    assert frame_of(small, page) == frame
+    assert read(small, page) == 7
+
+
+def switch_away_and_back(session: Session) -> None:
+    """Let the CPU forget what it knows of user space."""
+    other = session.ok("space create").number("space")
+    session.ok(f"space switch {other}")
+    session.ok("space switch 0")
 
 
 def test_a_cpu_without_write_protection_gets_frames_for_reads(

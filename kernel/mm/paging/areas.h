@@ -6,12 +6,14 @@
 
 /*
  * The kernel's virtual areas: AREAS_START..AREAS_END cut into free and used areas, without gaps,
- * on one list in address order; neighbours that are both free are joined. First fit.
+ * on one list in address order; neighbours that are both free are joined. First fit over a list of
+ * the free ones; a used one is found by its address, however many there are.
  */
 enum area_state { AREA_FREE, AREA_USED };
 
 struct area {
     struct list_head list;
+    struct list_head alike; /* of the free areas, in address order; or of used ones of one bucket */
     uintptr_t start;
     uint32_t pages;
     uint32_t state; /* enum area_state */
