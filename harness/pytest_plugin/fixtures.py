@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.image.kernel_image import KernelImage
     from harness.machine.pool import Pool
     from harness.pytest_plugin.kernels import Kernels
-    from harness.pytest_plugin.machine import TestedMachine
+    from harness.pytest_plugin.machine import MachineUnderTest
     from harness.pytest_plugin.warm import WarmMachines
 
 Boot = Callable[..., "CheckedGuest"]
@@ -104,14 +104,14 @@ def machine(
     mm_fill: Any,
     mm_append: Any,
     mm_icount: Any,
-) -> Iterator[TestedMachine]:
+) -> Iterator[MachineUnderTest]:
     """The machine that ``@pytest.mark.machine`` and the settings describe."""
-    from harness.pytest_plugin.machine import TestedMachine
+    from harness.pytest_plugin.machine import MachineUnderTest
 
     values = (mm_preset, mm_memory, mm_map, mm_exact, mm_boot, mm_cpu, mm_fill, mm_append)
     said = dict(zip(_MACHINE, (*values, mm_icount), strict=True))
     objects = {name: value for name, value in marked(request.node).items() if name in OBJECTS}
-    yield TestedMachine(request, kernel, {**said, **objects}, _mm_machines)
+    yield MachineUnderTest(request, kernel, {**said, **objects}, _mm_machines)
     _mm_machines.give_back()
 
 
@@ -119,12 +119,12 @@ _MACHINE = [one.name for one in SETTINGS if not one.of_kernel or one.name == "pr
 
 
 @pytest.fixture
-def boot(machine: TestedMachine) -> Boot:
+def boot(machine: MachineUnderTest) -> Boot:
     """A function that boots the test's machine, with changes, until its kernel is ready."""
     return machine.boot_ready
 
 
 @pytest.fixture
-def guest(machine: TestedMachine) -> CheckedGuest:
+def guest(machine: MachineUnderTest) -> CheckedGuest:
     """A fresh guest, ready at its prompt."""
     return machine.boot_ready()

@@ -20,7 +20,7 @@ from harness.pytest_plugin.support import unsupported
 from harness.pytest_plugin.warm import WarmMachines
 
 
-class TestedMachine:
+class MachineUnderTest:
     """A machine as the test says that it shall be; each boot is a fresh one."""
 
     def __init__(

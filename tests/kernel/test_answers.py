@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from harness.image.kernel_image import KernelImage
-from harness.machine.ending import EndingKind
-from harness.machine.pool import Pool
-from harness.machine.spec import MachineSpec
-from tests.kernel.session import MIB, Session, booted
+from harness.check.checked_guest import CheckedGuest
+from harness.pytest_plugin.fixtures import Boot
+from harness.pytest_plugin.machine import MachineUnderTest
+from tests.kernel.session import Session
+
+pytestmark = pytest.mark.machine(memory="16M")
 
 QUOTED = re.compile(r'^cmdline="((?:[^"\\]|\\["\\]|\\x[0-9a-f]{2})*)"$')
 MANY = " ".join(str(number) for number in range(1, 16))
@@ -34,28 +35,27 @@ def command_line(session: Session) -> str:
         pytest.param('"' * 1000, id="nothing but quotes"),
     ],
 )
-def test_a_command_line_can_be_read_back(kernel: KernelImage, pool: Pool, words: str) -> None:
-    with booted(kernel, pool, append=words) as session:
-        assert command_line(session) == f"kernel.elf {words}"
+def test_a_command_line_can_be_read_back(boot: Boot, words: str) -> None:
+    assert command_line(Session(boot(append=words))) == f"kernel.elf {words}"
 
 
-def test_a_line_end_in_the_command_line_ends_no_answer(kernel: KernelImage, pool: Pool) -> None:
-    spec = MachineSpec(kernel, 16 * MIB, append="two?lines")
-    with pool.boot(spec) as guest:
-        place = next(place for place in guest.placements if place.name == "command line")
-        line = guest.ram.read(place.start, place.length)
-        guest.ram.write(place.start, line.replace(b"?", b"\n"))
-        assert guest.run_until_ready().kind is EndingKind.READY
-        assert command_line(Session(guest)) == "kernel.elf two\nlines"
+@pytest.mark.machine(append="two?lines")
+def test_a_line_end_in_the_command_line_ends_no_answer(machine: MachineUnderTest) -> None:
+    guest = machine.boot()
+    place = next(place for place in guest.placements if place.name == "command line")
+    line = guest.ram.read(place.start, place.length)
+    guest.ram.write(place.start, line.replace(b"?", b"\n"))
+    assert guest.run_until_ready().alive
+    assert command_line(Session(guest)) == "kernel.elf two\nlines"
 
 
-def test_every_command_says_how_it_is_used(kernel: KernelImage, pool: Pool) -> None:
-    with booted(kernel, pool) as session:
-        commands = session.ok("help").values["commands"].split(",")
-        assert commands == sorted(commands)
-        for name in commands:
-            usage = re.match(r'usage="([^"]*)" text="[^"]+"$', session.ok(f"help {name}").text)
-            assert usage is not None
-            if name != "crash":  # which says more: the ways to do it
-                answer = session.guest.monitor.command(f"{name} {MANY}")
-                assert answer.text == f"usage: too many arguments: {usage[1]}"
+def test_every_command_says_how_it_is_used(guest: CheckedGuest) -> None:
+    session = Session(guest)
+    commands = session.ok("help").values["commands"].split(",")
+    assert commands == sorted(commands)
+    for name in commands:
+        usage = re.match(r'usage="([^"]*)" text="[^"]+"$', session.ok(f"help {name}").text)
+        assert usage is not None
+        if name != "crash":  # which says more: the ways to do it
+            answer = guest.monitor.command(f"{name} {MANY}")
+            assert answer.text == f"usage: too many arguments: {usage[1]}"

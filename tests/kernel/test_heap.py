@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from harness.image.kernel_image import KernelImage
+from harness.check.checked_guest import CheckedGuest
 from harness.machine.ending import EndingKind
-from harness.machine.pool import Pool
-from harness.machine.spec import MachineSpec
-from tests.kernel.session import MIB, Session, booted
+from harness.pytest_plugin.machine import MachineUnderTest
+from tests.kernel.session import Session
+
+pytestmark = pytest.mark.machine(memory="16M")
 
 
 @pytest.fixture
-def small(kernel: KernelImage, pool: Pool) -> Iterator[Session]:
-    with booted(kernel, pool, 16 * MIB) as session:
-        yield session
+def small(guest: CheckedGuest) -> Session:
+    return Session(guest)
 
 
 def test_kmalloc_is_the_default(small: Session) -> None:
@@ -54,10 +52,9 @@ def test_no_room_is_an_error(small: Session) -> None:
 
 @pytest.mark.parametrize("name", ["kmallo", "", "kmalloc2"])
 def test_an_unknown_name_panics_with_those_that_there_are(
-    kernel: KernelImage, pool: Pool, name: str
+    machine: MachineUnderTest, name: str
 ) -> None:
-    with pool.boot(MachineSpec(kernel, 16 * MIB, append=f"heap={name}")) as guest:
-        ending = guest.run_until_ready()
+    ending = machine.boot(append=f"heap={name}").run_until_ready()
     assert ending.kind is EndingKind.PANIC
     assert ending.message is not None
     assert ending.message.startswith(f"no heap '{name}': there are kmalloc")

@@ -42,9 +42,9 @@ MAPPING = np.dtype(
 """One page as the tables map it; :attr:`PageTables.mappings` is an array of these."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PageTables:
-    """A whole address space."""
+    """A whole address space; equal to another when the same tables map the same pages."""
 
     mode: str
     """``none``, ``32-bit``, ``PAE`` or ``4-level``."""
@@ -57,3 +57,13 @@ class PageTables:
     table_virtual: npt.NDArray[np.uint64]
     """For each of ``tables`` the first virtual address that it translates."""
     faults: tuple[DecodeFault, ...] = ()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PageTables):
+            return NotImplemented
+        arrays = ("mappings", "tables", "table_virtual")
+        same = all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
+        values = (self.mode, self.root, self.faults)
+        return same and values == (other.mode, other.root, other.faults)
