@@ -199,6 +199,19 @@ def test_a_machine_that_counts_instructions_says_what_calls_cost(
         assert filled < 64 * PAGE / 4, "filling is not part of the time"
 
 
+def test_reading_the_counter_is_not_part_of_the_cost(kernel: KernelImage, pool: Pool) -> None:
+    """Another space than the kernel's has no heap of its own: to see that takes a call or two.
+
+    That is about as much as reading the counter around an empty call, and both together are more.
+    """
+    with taped(kernel, pool, icount=True) as session:
+        tape = Tape(session.guest)
+        there = operation(Kind.SPACE_CREATE, 0), operation(Kind.SPACE_SWITCH, 0)
+        results = tape.run(operations([*there, operation(Kind.USER_HEAP_ALLOC, 1, 8)]))
+        assert results["value"][2] == 0
+        assert 0 < results["ticks"][2] < 2 * tape.overhead
+
+
 def test_a_cpu_without_a_counter_tells_no_time(kernel: KernelImage, pool: Pool) -> None:
     with taped(kernel, pool, cpu="486") as session:
         results = do(session, operation(FRAMES, 0, 1), operation(FREE_FRAMES, 0, 1))
