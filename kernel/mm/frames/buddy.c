@@ -28,14 +28,12 @@ static ALWAYS_INLINE void push_free_block(struct zone *zone, struct page *page, 
     page->order = order;
     list_add_back(&page->list, &zone->free_lists[order]);
     zone->free_blocks[order]++;
-    zone->free_frames += 1u << order;
 }
 
 static ALWAYS_INLINE void remove_free_block(struct zone *zone, struct page *page, unsigned order)
 {
     list_remove(&page->list);
     zone->free_blocks[order]--;
-    zone->free_frames -= 1u << order;
     page->flags = 0;
     page->order = ORDER_NONE;
 }
@@ -49,6 +47,7 @@ static ALWAYS_INLINE bool is_free_block(pfn_t frame, unsigned order)
 /* The block's frames have count 0, no flags and no order. Its buddies are in its zone: order.h. */
 static ALWAYS_INLINE void merge_and_push(struct zone *zone, pfn_t frame, unsigned order)
 {
+    zone->free_frames += 1u << order;
     for (; order < MAX_ORDER && is_free_block(frame ^ 1u << order, order); order++) {
         remove_free_block(zone, &mem_map[frame ^ 1u << order], order);
         frame &= ~(1u << order);
@@ -78,6 +77,7 @@ static ALWAYS_INLINE struct page *take_block(struct zone *zone, unsigned order)
         push_free_block(zone, page + (1u << found), found);
     }
     make_allocated(page, order);
+    zone->free_frames -= 1u << order;
     zone->allocations++;
     return page;
 }
