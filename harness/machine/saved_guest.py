@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.image.description import Description, load_description
 from harness.image.elf import load_kernel
+from harness.image.errors import DescriptionError, ImageError
 from harness.image.kernel_image import KernelImage
 from harness.machine.core_file import FORMAT, OWNER, NoteType
 from harness.machine.errors import MachineError
@@ -52,8 +53,8 @@ class SavedGuest:
 def load_guest(path: Path, description: Description | None = None) -> SavedGuest:
     """Return the guest in ``path``; a ``description`` takes the place of the saved one.
 
-    The kernel is the saved one in any case. Raise :class:`CoreError`,
-    :class:`harness.ram.protocol.RamError`, and what loading a kernel and a description raises.
+    The kernel is the saved one in any case. Raise :class:`CoreError` or
+    :class:`harness.ram.protocol.RamError`.
     """
     notes = read_notes(path, OWNER)
     document = _Document(path, _json(path, notes))
@@ -96,7 +97,10 @@ def _kernel(
             description = _description(facts, notes, Path(folder) / "harness.toml")
         copy = Path(folder) / "kernel.elf"
         copy.write_bytes(images[0])
-        kernel = load_kernel(copy, description)
+        try:
+            kernel = load_kernel(copy, description)
+        except ImageError as error:
+            raise _inside(document.path, folder, error) from None
     variables = tuple((str(name), str(value)) for name, value in facts.table("variables").items())
     return dataclasses.replace(kernel, path=Path(facts.text("path")), variables=variables)
 
@@ -106,7 +110,16 @@ def _description(facts: _Document, notes: Sequence[Note], copy: Path) -> Descrip
     if not texts:
         return Description.none()
     copy.write_bytes(texts[0])
-    return dataclasses.replace(load_description(copy), path=Path(facts.text("description")))
+    try:
+        described = load_description(copy)
+    except DescriptionError as error:
+        raise _inside(facts.path, str(copy.parent), error) from None
+    return dataclasses.replace(described, path=Path(facts.text("description")))
+
+
+def _inside(core: Path, folder: str, error: Exception) -> CoreError:
+    """Return what is wrong with a file that the core holds, without the copy's folder."""
+    return CoreError(f"{core}: what it holds of the kernel: {str(error).replace(f'{folder}/', '')}")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -196,6 +197,29 @@ def test_a_damaged_core_is_told_so(
     with pytest.raises(CoreError, match=words) as caught:
         load_guest(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "contents", "words"),
+    [
+        (NoteType.KERNEL, b"\x7fELF", "of the kernel: kernel.elf"),
+        (NoteType.DESCRIPTION, b"name = 7", "of the kernel: harness.toml:1: name: must be"),
+        (NoteType.DESCRIPTION, b"\xff", "of the kernel: harness.toml: not UTF-8"),
+    ],
+)
+def test_a_kernel_that_cannot_be_read_is_told_by_the_core(
+    kernel: KernelImage, pool: Pool, tmp_path: Path, kind: int, contents: bytes, words: str
+) -> None:
+    _booted(kernel, pool).save_core(tmp_path / "good.core")
+    notes = [
+        Note(OWNER, note.type, contents) if note.type == kind else note
+        for note in read_notes(tmp_path / "good.core", OWNER)
+    ]
+    path = tmp_path / "spoilt.core"
+    with (tmp_path / "good.core").open("rb") as source, path.open("wb", buffering=0) as file:
+        write_core(file, source.fileno(), [Extent(0, 4096, 0)], notes)
+    with pytest.raises(CoreError, match=re.escape(f"{path}: what it holds {words}")):
+        load_guest(path)
 
 
 @pytest.mark.parametrize("size", [0, 3, 60, 200, 100_000])
