@@ -24,8 +24,8 @@ from harness.image.find import FILE
 def init(elf: Path, output: Path) -> None:
     """Write a first description of a kernel: what its debug information lets one guess.
 
-    It looks for bitmaps, free lists, frame tables and page directories. The description can be
-    used at once; look through it, then let the harness check the kernel.
+    It looks for bitmaps, free lists, frame tables, headers and page directories. The description
+    can be used at once; look through it, then let the harness check the kernel.
 
     \b
     Examples:

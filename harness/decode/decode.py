@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.frames import FrameTable, Held
-from harness.decode.belief.paging import FRAME_SIZE, ControlRegisters
+from harness.decode.belief.paging import FRAME_SIZE, ControlRegisters, PageTables
 from harness.decode.belief.spaces import AddressSpaces
 from harness.decode.bitmap import decode_bitmap
 from harness.decode.bump import decode_bump
@@ -25,6 +25,7 @@ from harness.decode.large_blocks import decode_large_blocks
 from harness.decode.metadata import decode_metadata
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.pair_map import decode_pair_map
+from harness.decode.root import registers_at_root
 from harness.decode.slab import decode_caches
 from harness.decode.spaces import decode_spaces
 from harness.decode.state import MemoryState
@@ -72,6 +73,10 @@ def decode(
     context = Context(ram, kernel, space, Evaluator(kernel, space))
     description = kernel.description
     faults: list[DecodeFault] = []
+    if description.page_tables.root is not None:
+        tables = _tables_at_root(context, faults, registers) or tables
+        space = AddressSpace(ram, tables)
+        context = Context(ram, kernel, space, Evaluator(kernel, space))
 
     def each(items: Iterable[D], what: Callable[[D], T | None]) -> tuple[T, ...]:
         found = (_attempt(context, faults, item.name, what, item) for item in items)
@@ -135,6 +140,19 @@ def decode(
         metadata=each_chosen(description.metadata, lambda d: decode_metadata(context, d)),
         address_spaces=_address_spaces(context, faults, registers),
         faults=tuple(faults),
+    )
+
+
+def _tables_at_root(
+    context: Context, faults: list[DecodeFault], registers: ControlRegisters
+) -> PageTables | None:
+    """Return the page tables whose root is described: found in memory as CR3 maps it."""
+    return _attempt(
+        context,
+        faults,
+        "page tables",
+        lambda d: decode_page_tables(context.ram, registers_at_root(context, d, registers)),
+        context.kernel.description.page_tables,
     )
 
 

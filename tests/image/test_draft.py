@@ -34,6 +34,7 @@ unsigned kernel_directory[1024] __attribute__((aligned(4096)));
 struct task { struct task *next; } *tasks;
 struct driver { void (*open)(void); int count; } page_drivers[128];
 unsigned unrelated[256];
+struct header { unsigned magic, size; struct header *next; char is_free; } *heap_first;
 """
 
 
@@ -67,6 +68,10 @@ def test_each_kind_is_found(tmp_path: Path, compiler: str) -> None:
     assert bitmaps["frame_bitmap"].bits == "sizeof(frame_bitmap) * 8"
     assert (bitmaps["frame_bitmap"].taken, bitmaps["free_map"].taken) == (1, 0)
     assert bitmaps["free_map"].bits == "free_map_bits"
+    [chain] = description.header_chains
+    assert (chain.first, chain.header) == ("heap_first", "struct header")
+    assert (chain.size, chain.next) == ("size", "next")
+    assert '# used = "!is_free"' in text
     assert '# root = "kernel_directory"' in text
 
 
@@ -94,7 +99,7 @@ def test_what_is_missing_is_said(tmp_path: Path, strip: str, words: str) -> None
 def test_a_kernel_without_a_memory_manager(tmp_path: Path) -> None:
     description, text = described(tmp_path, "int x;")
     assert (description.bitmaps, description.frame_table, description.free_lists) == ((), None, ())
-    assert text.count("# None was found.") == 3
+    assert text.count("# None was found.") == 4
 
 
 @pytest.mark.parametrize(

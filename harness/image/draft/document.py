@@ -15,6 +15,7 @@ from harness.image.draft.recognise import (
     bitmaps,
     frame_tables,
     free_lists,
+    header_chains,
     page_directories,
 )
 from harness.image.kernel_image import KernelImage
@@ -78,8 +79,10 @@ _KINDS = {
     "free_lists": 'Lists of free blocks. `nodes` is "block" when the link is in the free block '
     'itself,\n# "frame_table" when it is in the frame table\'s element; `style` is "null" or '
     '"circular".',
+    "header_chains": "Heaps of blocks with a header in front: `size` is that of the bytes behind "
+    "it.",
 }
-_PLURAL = frozenset(["bitmaps", "free_lists"])
+_PLURAL = frozenset(["bitmaps", "free_lists", "header_chains"])
 
 
 def draft(kernel: KernelImage, image: str) -> str:
@@ -124,7 +127,12 @@ def _structures(kernel: KernelImage) -> Iterator[str]:
 def _candidates(found: Sequence[Place], types: TypeTable) -> list[Candidate]:
     """Return what is written down, the likely ones of each kind first."""
     tables = _first(frame_tables(found, types))
-    return [*tables, *_first(bitmaps(found, types)), *_first(free_lists(found, tables))]
+    return [
+        *tables,
+        *_first(bitmaps(found, types)),
+        *_first(free_lists(found, tables)),
+        *_first(header_chains(found)),
+    ]
 
 
 def _first(found: Iterable[Candidate]) -> list[Candidate]:

@@ -17,6 +17,7 @@ _BITMAPS = frozenset(["bitmap", "bitset", "bit", "taken", "used"])
 _COUNTS = frozenset(
     ["count", "frame", "page", "bit", "total", "nr", "num", "number", "max", "size", "length"]
 )
+_SIZES = frozenset(["size", "length", "len", "byte"])
 _STATES = frozenset(["flag", "state", "type", "status", "owner"])
 _FIRST = ({"first", "frame"}, {"first", "page"}, {"first", "pfn"})
 _FREE = frozenset(["free", "available", "avail"])
@@ -200,6 +201,43 @@ def _circular_list(head: CType, elements: Sequence[CType | None]) -> dict[str, s
         "next": next_,
         "previous": previous,
     }
+
+
+def header_chains(all_: Sequence[Place]) -> Iterator[Candidate]:
+    """Yield what may be heaps: pointers to a structure with a size that points to its like."""
+    for place in all_:
+        plain = place.type.stripped
+        header = plain.target.stripped if plain.kind is Kind.POINTER else None
+        if header is None or place.zones is not None or not header.name:
+            continue
+        sizes = [m.name for m in header.fields() if words_of(m.name) & _SIZES]
+        next_ = _next_of(header)
+        if next_ is None or not sizes:
+            continue
+        states = [m.name for m in header.fields() if words_of(m.name) & {"used", "free", "state"}]
+        magics = [m.name for m in header.fields() if words_of(m.name) & {"magic", "canary"}]
+        yield Candidate(
+            "header_chains",
+            {
+                "name": place.expression,
+                "first": place.expression,
+                "header": header.name,
+                "size": sizes[0],
+                "next": next_,
+            },
+            likely=bool(magics or states),
+            why=f"{place.type} {place.expression}",
+            hints=_header_hints(magics, states),
+        )
+
+
+def _header_hints(magics: Sequence[str], states: Sequence[str]) -> dict[str, str]:
+    hints = {}
+    if magics:
+        hints["magic"] = f"{magics[0]} == 0x0"
+    if states:
+        hints["used"] = ("!" if "free" in words_of(states[0]) else "") + states[0]
+    return hints
 
 
 def page_directories(all_: Sequence[Place]) -> Iterator[Place]:

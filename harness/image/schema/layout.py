@@ -76,8 +76,10 @@ class UserSpace:
 
 @dataclass(frozen=True)
 class PageTables:
-    """The mappings that the kernel promises once it is ready."""
+    """Where the page tables are, and the mappings that the kernel promises once it is ready."""
 
+    root: str | None = None
+    """The top table: an array or a pointer (virtual), or a number (physical); else that of CR3."""
     linear: tuple[LinearMapping, ...] = ()
     window: tuple[WindowMapping, ...] = ()
     user: UserSpace | None = None
