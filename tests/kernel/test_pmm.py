@@ -99,6 +99,19 @@ def test_a_run_across_the_cursor_is_found_in_the_second_round(session: Session) 
     session.assert_sound()
 
 
+def test_the_second_round_reaches_as_far_as_a_run_may(session: Session) -> None:
+    """The only run of three begins just before the cursor, and ends two frames behind it."""
+    drained(session)
+    start = UPPER.start + PAGE
+    for frame in range(start, start + 3 * PAGE, PAGE):
+        pmm(session, f"free {frame:#x} 1")
+    assert pmm(session, "alloc 1") == start
+    pmm(session, f"free {start:#x} 1")
+    assert cursor(session) == start + PAGE
+    assert pmm(session, "alloc 3") == start
+    session.assert_sound()
+
+
 def test_a_failure_does_not_move_the_cursor(session: Session) -> None:
     pmm(session, "alloc 7")
     before = cursor(session)
