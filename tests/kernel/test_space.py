@@ -68,6 +68,17 @@ def test_a_space_takes_its_directory_and_gives_it_back(small: Session) -> None:
     small.assert_sound()
 
 
+def test_a_new_space_has_no_pages_of_another(small: Session) -> None:
+    """Not even where the page table for them is there when the space is made."""
+    start = small.ok("user alloc 2").number("virtual")
+    small.ok(f"touch {start:#x} write 7")
+    number = create(small)
+    small.assert_sound()
+    switch(small, number)
+    assert small.ok(f"touch {start:#x} read").values["refusal"] == "region"
+    small.assert_sound()
+
+
 def test_records_of_spaces_and_regions_are_used_again(small: Session) -> None:
     """More of them one after another than a frame has records take no frame."""
     warm(small)

@@ -261,3 +261,11 @@ def test_a_command_that_is_none(session: Session, command: str) -> None:
 def test_a_block_number_beyond_the_list(session: Session) -> None:
     assert session.error("subblock block 0") == "range"
     assert session.error("subblock user block 0") == "range"
+
+
+def test_the_kept_block_is_kept_no_longer_once_it_is_used(heap: Heap) -> None:
+    """Else it would be given back under whoever uses it."""
+    first = heap.alloc(100)
+    heap.free(first)
+    assert heap.alloc(100) == first
+    heap.session.assert_sound()
