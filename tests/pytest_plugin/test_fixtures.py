@@ -110,25 +110,30 @@ def test_marker(machine):
     result.stdout.fnmatch_lines(["*test_defaults?486? PASSED*", "*test_defaults?486,-pse? PASSED*"])
 
 
-@pytest.mark.parametrize(
-    ("suite", "message"),
-    [
-        ("@pytest.mark.machine(memoy='1M')\ndef test(guest): pass", "*did you mean memory?*"),
-        ("@pytest.mark.machine('1M')\ndef test(guest): pass", "*arguments by name only*"),
-        ("@pytest.mark.machine(map='ibm')\ndef test(guest): pass", "*no memory map is called*"),
-        ("@pytest.mark.machine(map='0-9 foo')\ndef test(guest): pass", "*expected a type*"),
-        ("@pytest.mark.machine(memory='many')\ndef test(guest): pass", "*is no size*"),
-        ("@pytest.mark.machine(memory='1K')\ndef test(guest): pass", "*impossible size*"),
-        ("@pytest.mark.machine(preset='x')\ndef test(guest): pass", "*no preset 'x'*helios*"),
-        ("@pytest.mark.machine(kernel='x')\ndef test(guest): pass", "*no such kernel*"),
-        ("def test(boot): boot(memory=['1M', '2M'])", "*several values*"),
-        ("def test(boot): boot(kernel='x')", "*decides what is built*"),
-        ("def test(boot): [boot(memory='2M') for _ in range(9)]", "*8 guests at once*"),
-    ],
-)
-def test_what_is_wrong_is_said_without_a_traceback(run: Run, suite: str, message: str) -> None:
-    result = run(suite)
-    assert result.ret
-    result.stdout.fnmatch_lines([message])
+MISTAKES = [
+    ("@pytest.mark.machine(memoy='1M')\ndef test(guest): pass", "*did you mean memory?*"),
+    ("@pytest.mark.machine('1M')\ndef test(guest): pass", "*arguments by name only*"),
+    ("@pytest.mark.machine(map='ibm')\ndef test(guest): pass", "*no memory map is called*"),
+    ("@pytest.mark.machine(map='0-9 foo')\ndef test(guest): pass", "*expected a type*"),
+    ("@pytest.mark.machine(memory='many')\ndef test(guest): pass", "*is no size*"),
+    ("@pytest.mark.machine(memory='1K')\ndef test(guest): pass", "*impossible size*"),
+    ("@pytest.mark.machine(preset='x')\ndef test(guest): pass", "*no preset 'x'*helios*"),
+    ("@pytest.mark.machine(kernel='x')\ndef test(guest): pass", "*no such kernel*"),
+    ("def test(boot): boot(memory=['1M', '2M'])", "*several values*"),
+    ("def test(boot): boot(kernel='x')", "*decides what is built*"),
+    ("def test(boot): [boot(memory='2M') for _ in range(9)]", "*8 guests at once*"),
+]
+"""Suites of one test, and what is said of each."""
+
+
+def test_what_is_wrong_is_said_without_a_traceback(user: pytest.Pytester) -> None:
+    for number, (suite, _) in enumerate(MISTAKES):
+        user.makepyfile(**{f"test_mistake{number}": f"import pytest\n{suite}\n"})
+    result = user.runpytest_subprocess(
+        "-p", "no:cacheprovider", "--continue-on-collection-errors", "--mm-cores=0"
+    )
+    outcomes = result.parseoutcomes()
+    assert outcomes["errors"] + outcomes["failed"] == len(MISTAKES)
+    result.stdout.fnmatch_lines_random([message for _, message in MISTAKES])
     assert "Traceback" not in result.stdout.str()
     assert "machine_spec" not in result.stdout.str()
