@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLOCK_MAGIC 0x50414548 /* "HEAP" */
-
+/* Enumerators, which debug information names, as against macros. */
+enum { BLOCK_MAGIC = 0x50414548 }; /* "HEAP" */
 enum block_state { BLOCK_FREE = 0xF, BLOCK_USED = 0xA };
 
 struct block {

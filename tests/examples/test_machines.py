@@ -106,6 +106,29 @@ def test_a_record_that_forgets_its_owner(pae: Guest) -> None:
     assert found(pae).keys() == {"frames.leaked"}
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "kind"),
+    [
+        ("magic", 0, "header-chain.magic"),
+        ("size", 0x7FFF0000, "header-chain.beyond"),
+        ("next", 0xDEAD0, "decode.heap"),
+        ("previous", 8, "header-chain.previous"),
+    ],
+)
+def test_a_header_that_was_written_over(pae: Guest, member: str, value: int, kind: str) -> None:
+    """The second of three blocks: what is wrong is said of the heap, and of its address."""
+    pae.resume()
+    _, second, _ = (pae.monitor.malloc(size=16) for _ in range(3))
+    pae.pause()
+    assert inspect_guest(pae).violations == ()
+    header = pae.kernel.types.lookup("struct block")
+    address = second - header.size + header.member(member).offset
+    where = pae.translate(address)
+    assert where is not None
+    poke(pae, where, value)
+    assert f"0x{second - header.size:x}" in found(pae)[kind]
+
+
 def test_a_stack_that_leads_back_into_itself(stack: Guest) -> None:
     head = word(stack, stack.kernel.symbol("free_frames"))
     poke(stack, word(stack, head), head)
