@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from importlib.metadata import entry_points
 
 import pytest
@@ -11,6 +12,11 @@ from harness.image.build import build
 from harness.image.description import bundled_description
 from harness.image.kernel_image import KernelImage
 from tests.kernel.planted import SourceCopy
+
+# A shell has what it runs in the background ignore Ctrl-C, and that is inherited. Tests interrupt
+# what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # As a user has it, unless this checkout is not what is installed.
 _INSTALLED = "mm_harness" in entry_points(group="pytest11").names

@@ -85,7 +85,10 @@ def interrupt(kernel: Path, path: BootPath, folder: Path, after: float) -> None:
         assert process.stdout.readline() == "begin\n"
         select.select([process.stdout], [], [], after)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        try:
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == -signal.SIGINT, errors
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
     assert marked(mark) == [], after
