@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from harness.machine.errors import MachineError
 from harness.machine.pool import Pool
+from harness.machine.signals import STOPS, stops_wait
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,14 +51,13 @@ def _worker(items: Sequence[T], work: Callable[[T, Pool], R]) -> Iterator[Connec
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, items, work), daemon=True)
-    # Ctrl-C waits until the child has said that it does not heed it, and until we would end it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        try:
-            process.start()
-        finally:
-            theirs.close()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        # What stops us waits until the child has handlers of its own: it would meet ours there.
+        with stops_wait():
+            try:
+                process.start()
+            finally:
+                theirs.close()
         yield ours
     finally:
         ours.close()
@@ -107,8 +107,8 @@ def _answer(worker: Connection) -> Any:
 def _work(parent: Connection, items: Sequence[T], work: Callable[[T, Pool], R]) -> None:
     # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     with Pool() as pool, contextlib.suppress(EOFError, ConnectionError):
         while True:

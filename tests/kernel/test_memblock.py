@@ -199,7 +199,7 @@ def test_a_run_across_the_dma_limit(kernel: KernelImage, pool: Pool) -> None:
 
 def test_nothing_beyond_the_direct_map_is_given_out(kernel: KernelImage, pool: Pool) -> None:
     """Though it is there for the hand-over."""
-    notation = "0-9f000 usable, 100000-4c0000 usable, 37fff000-38003000 usable"
+    notation = "0-9f000 usable, 100000-520000 usable, 37fff000-38003000 usable"
     memory_map = parse_compact(notation, "here")[0]
     with stopped(kernel, pool, 1024 * MIB, map=memory_map, append=CHOSEN) as early:
         for frame in list(free(early)):
