@@ -91,6 +91,16 @@ def test_on_the_direct_path_the_screen_is_blank_at_first_also_the_second_time(
             assert guest.screen.text.splitlines()[20] == "ready"
 
 
+def test_what_an_earlier_boot_printed_is_gone_before_the_cpu_runs(tmp_path: Path) -> None:
+    """Or it would be taken for what this one prints."""
+    with Machine(MachineSpec(_kernel(tmp_path, PRINT + IDLE), MEMORY)) as machine:
+        guest = machine.boot()
+        guest.screen.wait_for_line("^VGA kernel")
+        assert "1e56" in guest.qemu("xp /1xh 0xb8000")  # V, yellow on blue
+        guest = machine.boot()
+        assert "1e56" not in guest.qemu("xp /1xh 0xb8000")
+
+
 def test_the_registers_are_left_as_the_guest_has_set_them(tmp_path: Path, pool: Pool) -> None:
     work = PRINT + "mov $0x3D4, %dx\nmov $0x13, %al\nout %al, %dx\nshow 2, ready_row\n" + IDLE
     with pool.boot(MachineSpec(_kernel(tmp_path, work), MEMORY)) as guest:
