@@ -82,5 +82,6 @@ def _base(config: pytest.Config) -> Path:
         return Path(config.invocation_params.dir / given)
     if beside := config.getini(ARTIFACTS):
         return Path(config.inipath.parent if config.inipath else config.rootpath, beside)
+    # pytest has no public way to this folder outside a fixture.
     factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
     return factory.getbasetemp() / "mm-artifacts"
