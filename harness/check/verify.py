@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.check.cross_check import cross_check
-from harness.check.inspect import control_registers, inspect_guest, model_of
+from harness.check.inspect import Inspection, control_registers, inspect_guest, model_of
 from harness.check.refusal import reason_to_refuse
-from harness.check.verdict import Verdict
+from harness.check.verdict import Verdict, Word
 from harness.check.violation import Violation
 from harness.decode.in_use import description_in_use
 from harness.image.description import Description
@@ -45,7 +45,7 @@ def verify(spec: MachineSpec, pool: Pool | None = None, thorough: bool = False) 
     with _booted(spec, pool) as guest:
         early: list[Violation] = []
         ending = _run(guest, early if thorough else None)
-        verdict = _judge(guest, ending, thorough)
+        verdict, _ = judge(guest, ending, thorough)
     violations = (*early, *verdict.violations)
     word = "finding" if violations else verdict.verdict
     seconds = time.perf_counter() - started
@@ -82,7 +82,13 @@ def _moments(description: Description) -> Iterator[tuple[str, str]]:
             yield moment, function
 
 
-def _judge(guest: Guest, ending: Ending, thorough: bool) -> Verdict:
+def judge(
+    guest: Guest, ending: Ending, thorough: bool = False
+) -> tuple[Verdict, Inspection | None]:
+    """Return what a boot that ended like this amounts to, and what was seen if there was a state.
+
+    A guest that is ready is paused.
+    """
     verdict = Verdict(guest.spec, "good", ending.kind.value, ending)
     if ending.alive:
         guest.pause()
@@ -90,10 +96,12 @@ def _judge(guest: Guest, ending: Ending, thorough: bool) -> Verdict:
         violations = inspection.violations
         if thorough:
             violations += cross_check(guest, inspection)
-        return replace(verdict, violations=violations, summary=inspection.summary)
+        word: Word = "finding" if violations else "good"
+        found = replace(verdict, verdict=word, violations=violations, summary=inspection.summary)
+        return found, inspection
     if ending.kind is EndingKind.REFUSED and (reason := right_to_refuse(guest)):
-        return replace(verdict, verdict="refused", refusal=reason)
-    return replace(verdict, violations=(_bad_ending(ending),))
+        return replace(verdict, verdict="refused", refusal=reason), None
+    return replace(verdict, verdict="finding", violations=(_bad_ending(ending),)), None
 
 
 def right_to_refuse(guest: Guest) -> str | None:

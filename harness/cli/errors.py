@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from harness.debug.mi import GdbError
+from harness.fuzz.case_file import CaseError
+from harness.fuzz.store import StoreError
 from harness.image.build import BuildError
 from harness.image.elf import ImageError
 from harness.image.errors import DescriptionError
@@ -18,7 +20,10 @@ EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 
-_BAD_INPUT = (DescriptionError, ImageError, MapSyntaxError, SpecError, UnknownMap, WorkloadError)
+_BAD_INPUT = (
+    *(CaseError, DescriptionError, ImageError, MapSyntaxError, SpecError, StoreError, UnknownMap),
+    WorkloadError,
+)
 _BAD_ENVIRONMENT = (BuildError, GdbError, MachineError, NoPictures, OSError, RamError)
 
 USER_ERRORS = (*_BAD_INPUT, *_BAD_ENVIRONMENT)

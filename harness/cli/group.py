@@ -12,9 +12,11 @@ from harness.cli.build import build
 from harness.cli.compare import compare
 from harness.cli.doctor import doctor
 from harness.cli.errors import EXIT_GOOD, USER_ERRORS, exit_code
+from harness.cli.fuzz import fuzz
 from harness.cli.init import init
 from harness.cli.inspect import inspect
 from harness.cli.maps import maps
+from harness.cli.replay import replay
 from harness.cli.run import run
 
 
@@ -32,12 +34,13 @@ def cli() -> None:
       harness inspect --memory 1G --json            what its memory manager believes
       harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
+      harness fuzz --time 10m                       machines that nobody thought of
 
     Exit codes: 0 good, 1 findings, 2 usage, 3 environment, 130 interrupted.
     """
 
 
-for command in (run, boot, inspect, init, compare, maps, build, doctor, bench):
+for command in (run, boot, inspect, init, compare, fuzz, replay, maps, build, doctor, bench):
     cli.add_command(command)
 
 

@@ -8,9 +8,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from harness.machine.errors import MachineError
@@ -29,82 +28,116 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), linux/prctl.h
 # has a pipe of its own.
 
 
+class WorkerLost(MachineError):
+    """A worker process that has ended by itself."""
+
+
 def share_out(
     items: Sequence[T], work: Callable[[T, Pool], R], jobs: int | None = None
 ) -> Generator[tuple[int, R], None, None]:
     """Yield the index of each item and what ``work`` makes of it, in the order in which they end.
 
-    ``jobs`` is the number of processes; None for one a core. Each has a pool: machines that may
-    follow one another there reuse a warm process. Closing the generator, or Ctrl-C, ends the
-    processes and their machines at once. Raise what ``work`` raises.
+    ``jobs`` is the number of processes; None for one a core. See :func:`work_through`; raise what
+    ``work`` raises, and :class:`WorkerLost`.
     """
-    count = max(1, min(jobs or os.cpu_count() or 1, len(items)))
-    with contextlib.ExitStack() as stack:
-        workers = [stack.enter_context(_worker(items, work)) for _ in range(count)]
-        yield from _give_out(workers, len(items))
+    # The items are inherited by the workers, so that kernels are not sent; only numbers are.
+    count = min(jobs or os.cpu_count() or 1, len(items))
+    indices = iter(range(len(items)))
+    results = work_through(
+        lambda: next(indices, None), lambda index, pool: work(items[index], pool), count
+    )
+    with contextlib.closing(results):
+        for index, result in results:
+            if isinstance(result, WorkerLost):
+                raise result
+            yield index, result
 
 
-@contextlib.contextmanager
-def _worker(items: Sequence[T], work: Callable[[T, Pool], R]) -> Iterator[Connection]:
-    """Start a worker; it takes indices from the connection and gives verdicts back."""
-    # Forked, so that the kernel's symbols and types are inherited and not sent with each machine.
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, items, work), daemon=True)
+def work_through(
+    ask: Callable[[], T | None], work: Callable[[T, Pool], R], jobs: int
+) -> Generator[tuple[T, R | WorkerLost], None, None]:
+    """Yield each item and what ``work`` makes of it, in the order in which they end.
+
+    A process that is free asks for an item, which may depend on what has come out; it gets None
+    where there is nothing to do yet, and all is over when that goes for all of them. Each of the
+    ``jobs`` processes has a pool: machines that may follow one another there reuse a warm process.
+    One that ends by itself costs the item that it was at, and another takes its place. Closing the
+    generator, or Ctrl-C, ends the processes and their machines at once. Raise what ``work`` raises.
+    """
+    workers: list[_Worker] = []
+    busy: dict[_Worker, T] = {}
+    done: list[tuple[T, R | WorkerLost]] = []
     try:
+        workers.extend(_Worker(work) for _ in range(max(1, jobs)))
+        while True:
+            for worker in [worker for worker in workers if worker not in busy]:
+                if (item := ask()) is not None:
+                    busy[worker] = item
+                    worker.give(item)
+            if not busy and not done:
+                return
+            # All processes are at work again while these are looked at.
+            yield from done
+            done = []
+            for worker in _with_results(busy):
+                result = worker.take()
+                done.append((busy.pop(worker), result))
+                if isinstance(result, WorkerLost):
+                    worker.end()
+                    workers[workers.index(worker)] = _Worker(work)
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+def _with_results(busy: Collection[_Worker]) -> list[_Worker]:
+    """Return those that have something to say or have ended; wait until some have."""
+    if not busy:
+        return []
+    ready = wait([worker.connection for worker in busy])
+    return [worker for worker in busy if worker.connection in ready]
+
+
+class _Worker:
+    """A process that works on one item at a time."""
+
+    def __init__(self, work: Callable[[Any, Pool], Any]) -> None:
+        # Forked, so that the kernel's symbols and types are inherited.
+        context = multiprocessing.get_context("fork")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, work), daemon=True)
         # What stops us waits until the child has handlers of its own: it would meet ours there.
         with stops_wait():
             try:
-                process.start()
+                self._process.start()
             finally:
                 theirs.close()
-        yield ours
-    finally:
-        ours.close()
-        if process.pid is not None:
-            _end(process)
+
+    def give(self, item: Any) -> None:
+        """Let it work on ``item``; whether it has ended shows when the result is taken."""
+        with contextlib.suppress(ConnectionError):
+            self.connection.send(item)
+
+    def take(self) -> Any:
+        """Return what it has made of its item; raise what ``work`` raised."""
+        try:
+            answer = self.connection.recv()
+        except (EOFError, ConnectionError):
+            return WorkerLost("a worker process has ended by itself")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def end(self) -> None:
+        """End it: with its machines if it listens, in any case after a while."""
+        self.connection.close()
+        self._process.terminate()
+        self._process.join(END_TIMEOUT)
+        self._process.kill()
+        self._process.join()
 
 
-def _end(process: BaseProcess) -> None:
-    """End a worker: with its machines if it listens, in any case after a while."""
-    process.terminate()
-    process.join(END_TIMEOUT)
-    process.kill()
-    process.join()
-
-
-def _give_out(workers: list[Connection], count: int) -> Generator[tuple[int, Any], None, None]:
-    waiting = iter(range(count))
-    busy: dict[Connection, int] = {}
-
-    def give(worker: Connection) -> None:
-        index = next(waiting, None)
-        if index is not None:
-            worker.send(index)
-            busy[worker] = index
-
-    for worker in workers:
-        give(worker)
-    while busy:
-        ready = wait(list(busy))
-        for worker in [worker for worker in workers if worker in ready]:
-            index = busy.pop(worker)
-            answer = _answer(worker)
-            give(worker)
-            yield index, answer
-
-
-def _answer(worker: Connection) -> Any:
-    try:
-        answer = worker.recv()
-    except (EOFError, ConnectionResetError):
-        raise MachineError("a worker process has ended by itself") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
-
-
-def _work(parent: Connection, items: Sequence[T], work: Callable[[T, Pool], R]) -> None:
+def _work(parent: Connection, work: Callable[[T, Pool], R]) -> None:
     # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
@@ -112,7 +145,7 @@ def _work(parent: Connection, items: Sequence[T], work: Callable[[T, Pool], R]) 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     with Pool() as pool, contextlib.suppress(EOFError, ConnectionError):
         while True:
-            parent.send(_attempt(work, items[parent.recv()], pool))
+            parent.send(_attempt(work, parent.recv(), pool))
 
 
 def _attempt(work: Callable[[T, Pool], R], item: T, pool: Pool) -> R | Exception:

@@ -1,0 +1,175 @@
+"""``harness fuzz``: machines that nobody thought of, and the smallest on which a kernel fails."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.interrupt import raise_lost_interrupt
+from harness.cli.options import kernel_options, load_or_build, parse_size
+from harness.fuzz.campaign import Plan, Progress, run_campaign
+from harness.fuzz.finding import Finding, case_in_words, known_groups
+from harness.fuzz.store import Store, StoreError, open_store
+
+_LINE_SECONDS = 5.0
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class DurationType(click.ParamType[float]):
+    """``90``, ``90s``, ``10m``, ``8h``, ``2d``, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value)
+        if found is None:
+            self.fail(f"{value!r} is no duration: 90s, 10m, 8h or 2d", param, ctx)
+        return float(found[1]) * _UNITS[found[2]]
+
+
+@click.command()
+@kernel_options
+@click.option("--memory", default="64M", show_default=True, metavar="SIZE", help="Most RAM.")
+@click.option("--time", "seconds", type=DurationType(), help="How long, such as 90s, 10m, 8h.")
+@click.option("--cases", type=click.IntRange(1), help="How many cases.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the chances taken.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("fuzz"),
+    show_default=True,
+    help="Where corpus and findings go.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the campaign in the folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def fuzz(
+    kernel: Path | None,
+    variables: dict[str, str],
+    memory: str,
+    seconds: float | None,
+    cases: int | None,
+    jobs: int | None,
+    seed: int,
+    folder: Path,
+    resume: bool,
+    as_json: bool,
+) -> int:
+    """Boot the kernel on machine after machine that nobody wrote by hand, and check each.
+
+    A case that shows something new is kept, and changed again. Of each kind of finding the first
+    one is made as small as it gets, and left in a folder: the case for 'harness replay', a test
+    that fails, the console, a core, and what is wrong in words. Without --time and --cases it goes
+    on until Ctrl-C.
+
+    \b
+    Examples:
+      harness fuzz --time 10m
+      harness fuzz --kernel ~/mykernel --folder ~/campaign --resume
+      harness fuzz --cases 1000 --jobs 1 --seed 7       the same cases each time
+    """
+    image = load_or_build(kernel, variables)
+    plan = Plan(image, parse_size(memory), seed, jobs or os.cpu_count() or 1, cases, seconds)
+    with open_store(folder) as store:
+        if store.counts() is not None and not resume:
+            raise StoreError(f"{folder} holds a campaign: --resume goes on, --folder takes another")
+        progress, interrupted = _run(plan, store, quiet=as_json)
+        known = len(known_groups(store.findings))
+        if progress is not None:
+            click.echo(_as_json(progress, known) if as_json else _summary(progress, known, folder))
+    if interrupted:
+        raise KeyboardInterrupt
+    return EXIT_FINDINGS if known else EXIT_GOOD
+
+
+def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress | None, bool]:
+    """Run the campaign; return how far it came, and whether Ctrl-C ended it."""
+    progress: Progress | None = None
+    told = 0
+    try:
+        with (
+            _shown(quiet) as show,
+            contextlib.closing(run_campaign(plan, store)) as states,
+        ):
+            for progress in states:
+                raise_lost_interrupt()
+                for finding in progress.findings[told:]:
+                    show(_found(finding), True)
+                told = len(progress.findings)
+                show(_line(progress), False)
+    except KeyboardInterrupt:
+        return progress, True
+    return progress, False
+
+
+@contextlib.contextmanager
+def _shown(quiet: bool) -> Iterator[Callable[[str, bool], None]]:
+    """Give a function that shows a text: to stay, or until the next one comes."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda text, stays: None
+        return
+    if sys.stderr.isatty():
+        with Live(console=console, transient=True, refresh_per_second=4) as live:
+            yield lambda text, stays: console.print(Text(text)) if stays else live.update(text)
+        return
+    last = [time.monotonic()]
+
+    def show(text: str, stays: bool) -> None:
+        if stays or time.monotonic() - last[0] >= _LINE_SECONDS:
+            last[0] = time.monotonic()
+            console.print(Text(text), soft_wrap=True)
+
+    yield show
+
+
+def _line(progress: Progress) -> str:
+    counts, seconds = progress.counts, progress.seconds
+    new = time.monotonic() - progress.last_new
+    rate = progress.done / seconds if seconds else 0.0
+    return (
+        f"{counts.cases} cases, {rate:.0f}/s, {progress.features} features, {progress.kept} kept, "
+        f"{len(progress.findings)} findings, last new {new:.0f} s ago"
+    )
+
+
+def _found(finding: Finding) -> str:
+    where = case_in_words(finding.attempt.case)
+    return f"FINDING after {finding.seconds:.1f} s: {finding.group}\n  on {where}"
+
+
+def _summary(progress: Progress, known: int, folder: Path) -> str:
+    counts = progress.counts
+    text = (
+        f"{counts.cases} cases: {counts.refused} rightly refused, {counts.impossible} impossible, "
+        f"{counts.lost} lost; {progress.features} features, {progress.kept} cases kept; "
+        f"{known} finding{'s' * (known != 1)}"
+    )
+    return text + (f" in {folder / 'findings'}" if known else "")
+
+
+def _as_json(progress: Progress, known: int) -> str:
+    found = {
+        **asdict(progress.counts),
+        "features": progress.features,
+        "kept": progress.kept,
+        "findings": known,
+        "rate": progress.done / progress.seconds,
+    }
+    return json.dumps(found, indent=1)

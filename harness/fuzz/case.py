@@ -1,0 +1,52 @@
+"""One machine of a campaign: everything that decides how a boot goes, but the kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.image.kernel_image import KernelImage
+from harness.machine.shape import BootInformationShape
+from harness.machine.spec import BootPath, Fill, MachineSpec, Module
+from harness.maps.memory_map import MemoryMap
+from harness.workload.tape import tape_module
+
+Step = tuple[int, int, int, int, int]
+"""One operation of a tape: see :func:`harness.workload.operation.operation`."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A machine without its kernel, and what is done on it once the kernel is ready."""
+
+    memory: int
+    """RAM in bytes."""
+    map: MemoryMap
+    fill: Fill = field(default_factory=Fill)
+    append: str = ""
+    cpu: str = MachineSpec.cpu
+    modules: tuple[Module, ...] = ()
+    shape: BootInformationShape = field(default_factory=BootInformationShape)
+    boot: BootPath = BootPath.DIRECT
+    steps: tuple[Step, ...] = ()
+    """A tape's operations, in order."""
+
+    def spec(self, kernel: KernelImage) -> MachineSpec:
+        """Return the machine with a kernel; the tape, if there is one, is its last module.
+
+        Raise :class:`harness.image.errors.DescriptionError` for a tape and a kernel that has none.
+        """
+        tape = (tape_module(kernel, len(self.steps), self._slots()),) if self.steps else ()
+        return MachineSpec(
+            kernel,
+            self.memory,
+            map=self.map,
+            boot=self.boot,
+            cpu=self.cpu,
+            fill=self.fill,
+            append=self.append,
+            modules=(*self.modules, *tape),
+            shape=self.shape,
+        )
+
+    def _slots(self) -> int:
+        return 1 + max(slot for _, _, _, slot, _ in self.steps)

@@ -1,0 +1,127 @@
+"""A campaign's folder: what it has found and learnt, so that it can go on another day.
+
+::
+
+    campaign.json     how far it is, written anew every few seconds
+    corpus/N.json     the cases that are kept, and what each showed first
+    findings/NAME/    one bug each
+
+Every file is there whole or not at all. A campaign that is killed has lost what came after
+``campaign.json`` was written: some counts, and no case or finding.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from harness.fuzz.case import Case
+from harness.report.files import write_atomically
+
+T = TypeVar("T")
+
+FORMAT = 1
+_STATE = "campaign.json"
+_LONGEST_NAME = 60
+
+
+class StoreError(Exception):
+    """A folder that holds no campaign, another one, or one that somebody is at."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far a campaign is, over all its sessions."""
+
+    kernel: str
+    """Digest of the kernel's file."""
+    seed: int
+    cases: int = 0
+    impossible: int = 0
+    refused: int = 0
+    lost: int = 0
+    seconds: float = 0.0
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A case of the corpus, and the features that no case before it had shown."""
+
+    case: Case
+    new: tuple[str, ...]
+
+
+class Store:
+    """The folder of one campaign; see :func:`open_store`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._corpus = folder / "corpus"
+        self.findings = folder / "findings"
+        for needed in (self._corpus, self.findings):
+            needed.mkdir(exist_ok=True)
+        self._next = 1 + max((int(path.stem) for path in self._cases()), default=-1)
+
+    def _cases(self) -> list[Path]:
+        return sorted(self._corpus.glob("[0-9]*.json"))
+
+    def counts(self) -> Counts | None:
+        """Return how far the campaign was; None at its beginning. Raise :class:`StoreError`."""
+        path = self.folder / _STATE
+        return _read(path, Counts) if path.exists() else None
+
+    def write_counts(self, counts: Counts) -> None:
+        """Write how far the campaign is."""
+        write_atomically(self.folder / _STATE, _text(counts))
+
+    def keep(self, kept: Kept) -> None:
+        """Add a case to the corpus."""
+        write_atomically(self._corpus / f"{self._next:06}.json", _text(kept))
+        self._next += 1
+
+    def corpus(self) -> Iterator[Kept]:
+        """Yield the corpus, oldest first; raise :class:`StoreError`."""
+        for path in self._cases():
+            yield _read(path, Kept)
+
+    def finding_folder(self, group: str) -> Path:
+        """Return where a finding of this group belongs."""
+        words = re.sub(r"[^\w.]+", "-", group).strip("-")[:_LONGEST_NAME].rstrip("-")
+        return self.findings / f"{words}-{hashlib.sha256(group.encode()).hexdigest()[:8]}"
+
+
+@contextmanager
+def open_store(folder: Path) -> Iterator[Store]:
+    """Make or open a campaign's folder; for one process at a time. Raise :class:`StoreError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            # Gone with the process, however that ends.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(f"another campaign is at work in {folder}") from None
+        yield Store(folder)
+    finally:
+        os.close(descriptor)
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode() + "\n"
+
+
+def _read(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise StoreError(f"{path} is damaged: {error}; move it away and go on") from None

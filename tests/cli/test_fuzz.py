@@ -1,0 +1,59 @@
+"""``harness fuzz`` and ``harness replay``, as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+EMPTY_MAP = '{"entries": [{"base": 0, "length": 16777216, "type": 2}]}'
+
+
+def test_a_short_campaign_ends_in_a_summary(harness: Run) -> None:
+    answer = harness("fuzz", "--cases", "10", "--jobs", "1", "--memory", "16M")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.startswith("10 cases: ")
+    assert "0 findings" in answer.stdout
+
+
+def test_its_summary_as_json_is_nothing_else(harness: Run) -> None:
+    answer = harness("fuzz", "--cases", "3", "--jobs", "1", "--memory", "16M", "--json")
+    assert json.loads(answer.stdout)["cases"] == 3
+    assert answer.stderr == ""
+
+
+def test_a_campaign_is_not_begun_over_another(harness: Run) -> None:
+    campaign = ("fuzz", "--cases", "2", "--jobs", "1", "--memory", "16M")
+    assert harness(*campaign).returncode == 0
+    answer = harness(*campaign)
+    assert answer.returncode == 2
+    assert "--resume goes on" in answer.stderr
+    assert harness(*campaign, "--resume").stdout.startswith("4 cases: ")
+
+
+def test_a_duration_that_is_none_is_refused(harness: Run) -> None:
+    answer = harness("fuzz", "--time", "soon")
+    assert answer.returncode == 2
+    assert "'soon' is no duration" in answer.stderr
+
+
+def test_a_case_is_replayed_on_another_boot_path(harness: Run, tmp_path: Path) -> None:
+    case = {
+        "format": 1,
+        "case": {"memory": 16 << 20, "map": json.loads(EMPTY_MAP)},
+        "kernel": {"digest": "", "path": ""},
+    }
+    (tmp_path / "case.json").write_text(json.dumps(case))
+    for words in ((), ("--boot", "multiboot")):
+        answer = harness("replay", "case.json", *words)
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout == "16M of RAM, 1 map entry\nrefused\n"
+        assert "not the very kernel" in answer.stderr
+
+
+def test_what_is_no_case_is_a_user_s_mistake(harness: Run, tmp_path: Path) -> None:
+    (tmp_path / "case.json").write_text("{}")
+    answer = harness("replay", "case.json")
+    assert answer.returncode == 2
+    assert "holds no case" in answer.stderr

@@ -1,0 +1,69 @@
+"""The mutator: the same from the same seed, and every dimension of a machine is reached."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from random import Random
+
+from harness.fuzz.borders import borders
+from harness.fuzz.case import Case
+from harness.fuzz.corpus import command_lines, seeds
+from harness.fuzz.mutator import Surroundings, mutate
+from harness.fuzz.possible import why_impossible
+from harness.image.kernel_image import KernelImage
+from harness.machine.shape import BootInformationShape
+from harness.maps.memory_map import MemoryMap
+from harness.maps.region import PAGE_SIZE
+
+MEMORY = 64 << 20
+
+
+def walk(kernel: KernelImage, seed: int, steps: int) -> list[Case]:
+    """Return cases of which each is a mutant of one before."""
+    random, found = Random(seed), seeds(kernel, MEMORY)
+    around = Surroundings(
+        borders(kernel, MEMORY), (8 << 20, MEMORY), command_lines(kernel), ("qemu32", "486"), found
+    )
+    for _ in range(steps):
+        found.append(mutate(random.choice(found), around, random))
+    return found[-steps:]
+
+
+def test_the_same_seed_gives_the_same_cases(kernel: KernelImage) -> None:
+    assert walk(kernel, 3, 50) == walk(kernel, 3, 50)
+    assert walk(kernel, 3, 50) != walk(kernel, 4, 50)
+
+
+def test_every_dimension_is_reached(kernel: KernelImage) -> None:
+    cases, plain = walk(kernel, 1, 3000), BootInformationShape()
+    for field in fields(Case):
+        if field.name not in ("boot", "steps"):
+            assert len({repr(getattr(case, field.name)) for case in cases}) > 1, field.name
+    for field in fields(plain):
+        if field.name not in ("memory_lower", "memory_upper", "module_count"):
+            values = {repr(getattr(case.shape, field.name)) for case in cases}
+            assert len(values) > 1, field.name
+    entries = [entry for case in cases for entry in case.map.entries]
+    assert any(entry.length == 0 for entry in entries)
+    assert any(entry.base % PAGE_SIZE for entry in entries)
+    assert any(entry.end > 1 << 32 > entry.base for entry in entries)
+    assert any(list(case.map.entries) != sorted(case.map.entries) for case in cases)
+    assert max(len(case.map.entries) for case in cases) >= 128
+    assert {entry.type for entry in entries} >= {0, 1, 2, 3, 4, 5, 0x101}
+
+
+def test_few_cases_are_impossible_and_those_say_why(kernel: KernelImage) -> None:
+    reasons = [why_impossible(case.spec(kernel)) for case in walk(kernel, 2, 400)]
+    assert sum(reason is not None for reason in reasons) < len(reasons) // 4
+
+
+def test_a_place_in_the_kernel_s_image_is_impossible(kernel: KernelImage) -> None:
+    image = kernel.image_range()
+    shape = BootInformationShape(information_address=image.start + 64)
+    case = Case(MEMORY, MemoryMap.pc(MEMORY), shape=shape)
+    assert "two things are to lie at" in str(why_impossible(case.spec(kernel)))
+
+
+def test_a_place_where_there_is_no_ram_is_impossible(kernel: KernelImage) -> None:
+    case = Case(MEMORY, MemoryMap.pc(MEMORY), shape=BootInformationShape(map_address=MEMORY - 8))
+    assert "is not RAM" in str(why_impossible(case.spec(kernel)))
