@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.files import check_writable, write_atomically
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
@@ -27,6 +26,7 @@ from harness.report.compare_table import (
     memory_table,
 )
 from harness.report.curve_picture import draw_curves
+from harness.report.files import check_writable, write_atomically
 from harness.report.memory_picture import draw_memory, picture_name
 from harness.report.picture import require_pictures
 from harness.report.reproduce import command_line

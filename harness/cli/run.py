@@ -11,13 +11,13 @@ import click
 from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.files import check_writable, write_atomically
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
 from harness.cli.tables import columns, print_table
 from harness.machine.spec import MachineSpec
+from harness.report.files import check_writable, write_atomically
 from harness.report.run_table import finding_text, run_table
 
 _LEAST = 79  # columns that the figures need: a narrower terminal wraps lines, and loses none

@@ -136,4 +136,5 @@ def test_what_is_wrong_is_said_without_a_traceback(user: pytest.Pytester) -> Non
     assert outcomes["errors"] + outcomes["failed"] == len(MISTAKES)
     result.stdout.fnmatch_lines_random([message for _, message in MISTAKES])
     assert "Traceback" not in result.stdout.str()
+    assert "During handling of the above exception" not in result.stdout.str()
     assert "machine_spec" not in result.stdout.str()
