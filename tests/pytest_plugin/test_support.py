@@ -46,9 +46,9 @@ def test_what_is_missing_is_a_skip_with_the_reason(run: Run) -> None:
     result.assert_outcomes(passed=1, skipped=3)
     result.stdout.fnmatch_lines_random(
         [
-            "SKIPPED*grub-mkrescue is not installed*",
-            "SKIPPED*gdb is not installed*",
-            "SKIPPED*the kernel rightly refuses this machine: *",
+            "SKIPPED*test_suite.py:*: grub-mkrescue is not installed*",
+            "SKIPPED*test_suite.py:*: gdb is not installed*",
+            "SKIPPED*test_suite.py:*: the kernel rightly refuses this machine: *",
         ]
     )
 
@@ -63,3 +63,4 @@ def test_strict_makes_it_an_error(run: Run) -> None:
             "*not supported, and strict: gdb is not installed*",
         ]
     )
+    assert "During handling of the above exception" not in result.stdout.str()
