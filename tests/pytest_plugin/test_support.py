@@ -54,8 +54,11 @@ def test_what_is_missing_is_a_skip_with_the_reason(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("few_tools")
-def test_strict_makes_it_an_error(run: Run) -> None:
-    result = run(SUITE, "--mm-strict")
+@pytest.mark.parametrize("place", ["flag", "ini"])
+def test_strict_makes_it_an_error(user: pytest.Pytester, run: Run, place: str) -> None:
+    if place == "ini":
+        user.makeini("[pytest]\nmm_strict = true\n")
+    result = run(SUITE, *["--mm-strict"] * (place == "flag"))
     result.assert_outcomes(passed=1, failed=1, errors=2)
     result.stdout.fnmatch_lines_random(
         [
