@@ -54,6 +54,8 @@ class Console:
         self.log = ConsoleLog()
         self.echo: Callable[[str], object] = str
         """Called with all text as it comes; for whoever shows it to a person."""
+        self.wait: Callable[[str, float], str] | None = None
+        """How the guest that prints here is waited for."""
         self.hung_up = False
         """Whether QEMU has closed its end."""
 
@@ -99,6 +101,11 @@ class Console:
             self.echo(text)
             self._text += text
 
+    @property
+    def begun(self) -> str:
+        """What was received and is in no line yet."""
+        return self._text
+
     def take(self) -> str:
         """Return what was received and is in no line yet."""
         text, self._text = self._text, ""
@@ -107,6 +114,17 @@ class Console:
     def send(self, text: str) -> None:
         """Type ``text``; a line ends with a carriage return."""
         self._socket.sendall(text.encode())
+
+    def expect(self, pattern: str, timeout: float = 10.0) -> str:
+        """Let the guest run until what it prints matches a regular expression; return that line.
+
+        A line counts that is not ended yet, such as a prompt: then what there is of it is returned,
+        and is gone for the next wait. ``timeout`` is in CPU seconds. Raise
+        :class:`harness.machine.errors.GuestEnded` when the guest ends before or does not print it
+        in time.
+        """
+        assert self.wait is not None, "a console without a guest"
+        return self.wait(pattern, timeout)
 
     def tail(self, lines: int = TAIL_LINES) -> str:
         """Return the last lines that were printed."""

@@ -48,6 +48,7 @@ class Guest:
         self._ended = ended
         self._watch = Watch(vm, spec.kernel)
         self.console = vm.console
+        self.console.wait = self._wait_for_text
         self.screen = Screen(vm, has_display(spec), self._wait_for_row)
         self.monitor = KernelMonitor(self, spec.kernel.description)
 
@@ -156,6 +157,12 @@ class Guest:
             self._vm.resume_if_paused()
         return self._require(self._run(timeout, re.compile(pattern).search)).message
 
+    def _wait_for_text(self, pattern: str, timeout: float) -> str:
+        if self._ended is None:
+            self._vm.resume_if_paused()
+        found = self._run(timeout, re.compile(pattern).search, on_screen=False, unfinished=True)
+        return self._require(found).message
+
     def _wait_for_row(self, pattern: str, timeout: float) -> str:
         if self._ended is None:
             self._vm.resume_if_paused()
@@ -210,11 +217,12 @@ class Guest:
         match: Match | None,
         breakpoints: bool = False,
         on_screen: bool | None = None,
+        unfinished: bool = False,
     ) -> Ending:
         """Follow the guest; once it has ended it stays so."""
         if self._ended:
             return self._ended
-        ending = self._watch.run(timeout, match, breakpoints, on_screen)
+        ending = self._watch.run(timeout, match, breakpoints, on_screen, unfinished)
         if not ending.alive:
             self._ended = ending
         return ending

@@ -20,8 +20,8 @@ WALL_FACTOR = 10
 """The wall clock may take so many times the CPU time that was granted."""
 INTERVAL = 0.25
 """Seconds between looks at a guest that says nothing."""
-SCREEN_INTERVAL = 0.01
-"""Seconds between looks at a screen on which something is waited for: it tells nobody."""
+POLL_INTERVAL = 0.01
+"""Seconds between looks at what tells nobody: a screen, and a line that does not end."""
 REST_OF_LINE = 100e-6
 """Seconds for which the console is left to fill once a line has begun; QEMU's news still count."""
 IDLE = 0.02
@@ -91,29 +91,39 @@ class Watch:
         match: Match | None,
         breakpoints: bool = False,
         on_screen: bool | None = None,
+        unfinished: bool = False,
     ) -> Ending:
         """Follow the guest until a line matches (``READY``) or it ends.
 
         Without ``match`` a guest that idles or lasts is ready as well; with ``breakpoints`` so is
         one that stops. ``on_screen`` says whether to look for the line on the screen or on the
-        console; None: where the kernel prints.
+        console; None: where the kernel prints. ``unfinished`` is for a console's line that has no
+        end yet.
         """
         clock = _Clock(self._vm, timeout)
         on_screen = self._prints_on_screen if on_screen is None else on_screen
         while True:
             try:
-                if line := self._read(match, on_screen):
+                line = self._read(match, on_screen)
+                if line is None and unfinished:
+                    line = self._read_unfinished(match)
+                if line is not None:
                     return Ending(EndingKind.READY, line, self._tail())
                 if ending := self._look(clock, match, breakpoints):
                     return ending
-                self._wait(SCREEN_INTERVAL if on_screen else INTERVAL)
-            except QemuFailed:
-                select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
-                if self._vm.process.alive:
-                    raise
+                self._wait(POLL_INTERVAL if on_screen or unfinished else INTERVAL)
+            except QemuFailed as error:
+                self._see_it_end(error)
 
     def look(self) -> Ending | None:
         """Return how the guest has ended, None while it goes on; do not wait."""
+        try:
+            return self._look_once()
+        except QemuFailed as error:
+            self._see_it_end(error)
+            return self.dead()
+
+    def _look_once(self) -> Ending | None:
         if self._vm.qmp.fileno() in {descriptor for descriptor, _ in self._poll.poll(0)}:
             self._vm.qmp.read()
         self._read_console(None)
@@ -121,6 +131,12 @@ class Watch:
             return dead
         self._read(None, self._prints_on_screen)
         return self._read_end()
+
+    def _see_it_end(self, error: QemuFailed) -> None:
+        """Wait for a QEMU that hung up because it is ending; raise ``error`` if it is not."""
+        select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
+        if self._vm.process.alive:
+            raise error
 
     def dead(self) -> Ending | None:
         """Return how QEMU itself ended, None while it runs."""
@@ -181,6 +197,11 @@ class Watch:
                 return line
             self._note(line)
         return None
+
+    def _read_unfinished(self, match: Match | None) -> str | None:
+        """Return, and take, the line that has begun when it is what is waited for."""
+        found = match is not None and self._report is None and match(self._vm.console.begun)
+        return self._vm.console.take() if found else None
 
     def _note(self, line: str) -> None:
         """See whether the kernel begins or ends a panic's report."""

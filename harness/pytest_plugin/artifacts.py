@@ -15,6 +15,7 @@ from harness.check.checked_guest import CheckedGuest
 from harness.machine.errors import MachineError
 from harness.machine.spec_json import spec_json
 from harness.pytest_plugin.options import ARTIFACTS, core_limit
+from harness.report.files import write_atomically
 from harness.report.reproduce import command_line, program
 from harness.report.units import size
 
@@ -42,7 +43,9 @@ def leave_artifacts(
         folder = _folder(item, name)
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
-            (folder / file).write_text(text, encoding="utf-8")
+            write_atomically(folder / file, text)
+        # One of an earlier run must not be taken for this one's.
+        (folder / CORE).unlink(missing_ok=True)
     except OSError as error:
         return f"could not be written: {error}"
     core = _leave_core(item.config, guest, folder / CORE)
@@ -50,11 +53,7 @@ def leave_artifacts(
 
 
 def _leave_core(config: pytest.Config, guest: CheckedGuest, path: Path) -> str:
-    """Save a core if there have not been enough; return what to do with it, or why there is none.
-
-    One of an earlier run must not be taken for this one's.
-    """
-    path.unlink(missing_ok=True)
+    """Save a core if there have not been enough; return how to read it, or why there is none."""
     left = config.stash.setdefault(_CORES, core_limit(config))
     if not left:
         return f"no core: --mm-cores={core_limit(config)} have been left"
@@ -71,7 +70,8 @@ def _leave_core(config: pytest.Config, guest: CheckedGuest, path: Path) -> str:
 def _folder(item: pytest.Item, name: str) -> Path:
     """Return the folder of one machine of a test; its name says which test, and is unique."""
     digest = hashlib.sha256(item.nodeid.encode()).hexdigest()[:8]
-    words = re.sub(r"[^\w.=-]+", "-", item.nodeid.rpartition("/")[2])[:LONGEST].strip("-")
+    test = f"{item.path.name} {item.nodeid.partition('::')[2]}"
+    words = re.sub(r"[^\w.=-]+", "-", test)[:LONGEST].strip("-")
     folder = _base(item.config) / f"{words}-{digest}"
     return folder if name == "machine" else folder / name.replace(" ", "-")
 

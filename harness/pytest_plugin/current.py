@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,11 +13,11 @@ _ITEM = pytest.StashKey[pytest.Item]()
 _GUESTS = pytest.StashKey[dict[object, "CheckedGuest"]]()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None]:
-    """Note which test is running."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note which test is running; it may be run again, as flaky ones are."""
     item.config.stash[_ITEM] = item
-    return (yield)
+    item.stash[_GUESTS] = {}
 
 
 def running_test(config: pytest.Config) -> pytest.Item | None:
@@ -33,9 +32,9 @@ def guests_of(item: pytest.Item) -> tuple[CheckedGuest, ...]:
 
 def note_guest(item: pytest.Item, pool: object, guest: CheckedGuest) -> None:
     """Take in that ``pool`` has booted ``guest`` for a test."""
-    item.stash.setdefault(_GUESTS, {})[pool] = guest
+    item.stash[_GUESTS][pool] = guest
 
 
 def forget_guest(item: pytest.Item, pool: object) -> None:
     """Take in that the guest of ``pool`` is valid no more."""
-    item.stash.setdefault(_GUESTS, {}).pop(pool, None)
+    item.stash[_GUESTS].pop(pool, None)

@@ -25,4 +25,4 @@ def explained() -> Iterator[None]:
         *(BuildError, DescriptionError, DescriptionMismatch, FileNotFoundError, ImageError),
         *(MachineError, MapSyntaxError, UnknownMap),
     ) as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MOST = 3
 """Machines of one test that are reported on: those that were booted last."""
 
+_REPORTED = pytest.StashKey[bool]()
+"""Of a test: whether its set-up or its body has failed, and a report was made."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
@@ -23,7 +26,9 @@ def pytest_runtest_makereport(
     """Add to the report of a failure while the machines are still as the test left them."""
     report = yield
     guests = guests_of(item)
-    if report.failed and call.when != "teardown" and guests:
+    again = call.when == "teardown" and item.stash.get(_REPORTED, False)
+    if report.failed and guests and not again:
+        item.stash[_REPORTED] = True
         for number, guest in [*enumerate(guests, 1)][-MOST:]:
             name = "machine" if len(guests) == 1 else f"machine {number}"
             report.sections += _sections(item, name, guest)

@@ -73,21 +73,23 @@ def kernel(
 
 
 @pytest.fixture(scope="session")
-def _mm_machines(pytestconfig: pytest.Config) -> Iterator[WarmMachines]:
-    """Machines that are kept for their next boot."""
+def _mm_machines(pytestconfig: pytest.Config) -> WarmMachines:
+    """Machines that are kept for their next boot, and for the report of the last failure."""
     from harness.pytest_plugin.warm import WarmMachines
 
-    with WarmMachines(pytestconfig) as warm:
-        yield warm
+    warm = WarmMachines(pytestconfig)
+    pytestconfig.add_cleanup(warm.close)
+    return warm
 
 
 @pytest.fixture(scope="session")
-def pool(pytestconfig: pytest.Config) -> Iterator[Pool]:
+def pool(pytestconfig: pytest.Config) -> Pool:
     """Warm machines for what takes a pool, such as ``verify(spec, pool)``."""
     from harness.pytest_plugin.warm import NotedPool
 
-    with NotedPool(pytestconfig) as warm:
-        yield warm
+    warm = NotedPool(pytestconfig)
+    pytestconfig.add_cleanup(warm.close)
+    return warm
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from harness.image.elf import load_kernel
 from harness.image.errors import DescriptionError
 from harness.image.find import FILE, describe, is_built, load_or_build
 from harness.image.kernel_image import KernelImage
+from harness.report.files import write_atomically
 
 _Key = tuple[Path | None, tuple[tuple[str, str], ...]]
 
@@ -45,7 +46,7 @@ class Kernels:
                 image = load_kernel(Path(note.read_text()), describe(path))
                 return replace(image, variables=key[1])
             image = load_or_build(path, variables)
-            note.write_text(str(image.path))
+            write_atomically(note, str(image.path))
         return image
 
 

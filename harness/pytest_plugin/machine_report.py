@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
+import os
 import shlex
 from collections.abc import Callable, Iterator
 
@@ -16,10 +17,13 @@ from harness.machine.spec import MachineSpec
 from harness.pytest_plugin.settings import PREFIX
 from harness.ram.protocol import RamError
 from harness.report.map_text import map_text
-from harness.report.reproduce import command_line, fill_text, left_out
+from harness.report.reproduce import command_line, fill_text, left_out, program
 from harness.report.units import size
 
 CONSOLE_LINES = 40
+_MACHINE_FLAGS = "--" + PREFIX.replace("_", "-")
+FLAGS = (_MACHINE_FLAGS, "--rootdir", "-c", "--config-file", "-o", "--override-ini")
+"""What of pytest's command line decides how a test's machine is made."""
 UNREADABLE = (DescriptionError, MachineError, OSError, RamError)
 """What can go wrong when the rest of a broken machine is looked at."""
 
@@ -30,8 +34,12 @@ def machine_report(item: pytest.Item, guest: CheckedGuest) -> dict[str, str]:
 
 
 def _sections(item: pytest.Item, guest: CheckedGuest) -> Iterator[tuple[str, str]]:
-    ending = guest.look()
-    yield "how it ended", f"{_machine(guest.spec)}\n{_ending(ending)}"
+    try:
+        ending = guest.look()
+        end = _ending(ending)
+    except UNREADABLE as error:
+        ending, end = None, f"cannot be told: {error}"
+    yield "how it ended", f"{_machine(guest.spec)}\n{end}"
     yield "backtrace", _attempt(lambda: _backtrace(guest, ending))
     yield "registers", _attempt(lambda: _registers(guest, ending))
     yield "console", guest.console.tail(CONSOLE_LINES)
@@ -86,23 +94,31 @@ def _violations(guest: CheckedGuest) -> str:
 
 def _reproduce(item: pytest.Item, spec: MachineSpec) -> str:
     """Return the commands that run this test, and boot this machine, again."""
-    lines = [shlex.join(["pytest", item.nodeid, *_flags(item.config)])]
+    lines = [shlex.join([program("pytest"), _test_id(item), *_flags(item.config)])]
     lines.append(command_line(spec))
     if missing := left_out(spec):
         lines.append(f"  (without {', '.join(missing)}, which the command line cannot say)")
     return "\n".join(lines)
 
 
+def _test_id(item: pytest.Item) -> str:
+    """Return what to give to pytest where it was started; a node's own id begins at the root."""
+    file = os.path.relpath(item.path, item.config.invocation_params.dir)
+    return "::".join([file, *item.nodeid.split("::")[1:]])
+
+
 def _flags(config: pytest.Config) -> Iterator[str]:
-    """Yield the flags about machines that pytest was given."""
-    arguments = iter(config.invocation_params.args)
-    for argument in map(str, arguments):
-        if argument.startswith("--" + PREFIX.replace("_", "-")):
+    """Yield the flags that pytest was given about machines, and about its own settings."""
+    arguments = map(str, config.invocation_params.args)
+    for argument in arguments:
+        if argument.startswith(FLAGS):
             yield argument
-            if "=" not in argument and not _is_switch(config, argument):
-                with contextlib.suppress(StopIteration):
-                    yield str(next(arguments))
+            if _takes_next(config, argument):
+                yield from itertools.islice(arguments, 1)
 
 
-def _is_switch(config: pytest.Config, flag: str) -> bool:
-    return isinstance(config.getoption(flag), bool)
+def _takes_next(config: pytest.Config, argument: str) -> bool:
+    """Return whether a flag's value is the next argument: it has none yet, and is no switch."""
+    if not argument.startswith("--"):
+        return len(argument) == len("-o")
+    return "=" not in argument and not isinstance(config.getoption(argument), bool)

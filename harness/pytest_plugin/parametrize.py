@@ -73,6 +73,13 @@ def find_maps(config: pytest.Config, value: Any, folder: Path | None) -> list[An
     return list(find(value, f"map {value!r}", folder or config.invocation_params.dir))
 
 
+def _kernel_name(path: Path) -> str:
+    """Return the name of an ELF file, or of the folder in which the description is."""
+    if path.suffix == ".toml":
+        return path.parent.name
+    return path.stem if path.suffix == ".elf" else path.name
+
+
 def _identity(setting: Setting, value: Any, index: int) -> str:
     """Return a part of a test's id, such as ``64M``, ``ibm-calgary`` or ``direct``."""
     if setting.name == "map":
@@ -84,7 +91,7 @@ def _identity(setting: Setting, value: Any, index: int) -> str:
     if isinstance(value, list):
         return ",".join(value) or f"default-{setting.name}"
     if setting.name == "kernel":
-        return Path(value).stem if Path(value).suffix == ".elf" else Path(value).name
+        return _kernel_name(Path(value).resolve())
     if setting.name == "memory" and isinstance(value, int):
         from harness.report.units import size
 

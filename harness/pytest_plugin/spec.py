@@ -52,7 +52,8 @@ def single(name: str, value: Any) -> Any:
         words = ", ".join(map(str, found))
         pytest.fail(
             f"{name} has several values here ({words}): a list is for "
-            "@pytest.mark.machine on a test that takes machine, boot or guest as an argument",
+            "@pytest.mark.machine on a test that takes machine, boot or guest as an argument, "
+            "not for boot() nor for the mark of a single parameter",
             pytrace=False,
         )
     return found[0] if found else None

@@ -12,10 +12,11 @@ from harness.pytest_plugin.options import strict
 
 
 def unsupported(config: pytest.Config, reason: str) -> NoReturn:
-    """End the test with ``reason``."""
+    """End the test with ``reason``; a skip is listed with the test's place, not with this one."""
     if strict(config):
-        pytest.fail(f"not supported, and strict: {reason}", pytrace=False)
-    pytest.skip(reason)
+        message = f"not supported, and strict: {reason}"
+        raise pytest.fail.Exception(message, pytrace=False) from None
+    raise pytest.skip.Exception(reason, _use_item_location=True) from None
 
 
 @pytest.hookimpl(wrapper=True)

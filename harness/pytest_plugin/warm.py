@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -38,7 +37,7 @@ class NotedPool(Pool):
 
 
 class WarmMachines:
-    """Pools, one for each guest that a test has at once; a context manager."""
+    """Pools, one for each guest that a test has at once."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -71,15 +70,8 @@ class WarmMachines:
         self._pools.append(NotedPool(self._config, size, kept))
         return self._pools[-1]
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End all machines."""
         while self._pools:
             self._pools.pop().close()
 

@@ -39,12 +39,12 @@ def left_out(spec: MachineSpec) -> list[str]:
     return [name for name, differs in differences.items() if differs]
 
 
-def program() -> str:
-    """Return what to type for this very ``harness``."""
-    here = Path(sys.executable).with_name("harness")
-    found = shutil.which("harness")
+def program(name: str = "harness") -> str:
+    """Return what to type for the program ``name`` that is installed beside this very Python."""
+    here = Path(sys.executable).with_name(name)
+    found = shutil.which(name)
     if (found and Path(found).samefile(here)) or not here.exists():
-        return "harness"
+        return name
     return str(here)
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pexpect
 import pytest
 
+from harness.check.checked_guest import CheckedGuest
 from harness.image.kernel_image import KernelImage
 from harness.machine.console import LINE_LIMIT, Console
 from harness.machine.ending import EndingKind
+from harness.machine.errors import GuestEnded
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 
@@ -75,3 +77,28 @@ def test_pexpect_meets_a_prompt_and_the_log_has_it_all(kernel: KernelImage, pool
         guest.console.spawn.expect("nothing more", timeout=0.1)
     assert guest.console.log.text().count(prompt) == 2
     assert guest.monitor.require("help").ok
+
+
+@pytest.mark.machine(memory="16M")
+def test_a_prompt_and_a_line_are_expected_and_a_guest_s_end_is_not_waited_out(
+    guest: CheckedGuest,
+) -> None:
+    console = guest.console
+    assert console.expect("^mm> $") == "mm> "
+    console.send("version\r")
+    assert console.expect("^ok version=(\\S+)").endswith('"')
+    assert console.expect("mm> ") == "mm> "
+    assert guest.monitor.alloc(order=0)
+    with pytest.raises(GuestEnded, match="not done after") as caught:
+        console.expect("never", timeout=0.1)
+    assert caught.value.ending.kind is EndingKind.HANG
+
+
+@pytest.mark.machine(memory="16M")
+def test_what_is_expected_in_vain_of_a_panicking_guest_tells_of_the_panic(
+    guest: CheckedGuest,
+) -> None:
+    guest.console.send("crash page-fault\r")
+    with pytest.raises(GuestEnded) as caught:
+        guest.console.expect("never")
+    assert caught.value.ending.kind is EndingKind.PANIC

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,24 @@ def test_a_triple_fault_between_resume_and_pause_is_one_all_the_same(tmp_path: P
                 guest.pause()
             guest.resume()
             assert guest.run_until_ready(2.0).kind is EndingKind.TRIPLE_FAULT
+
+
+def test_a_look_at_a_qemu_that_is_ending(tmp_path: Path, children: Callable[[], set[int]]) -> None:
+    """It hangs up some time before it is gone."""
+    spec = MachineSpec(kernels.assemble(tmp_path, kernels.READY), MEMORY)
+    for _ in range(5):
+        before = children()
+        with Machine(spec) as machine:
+            guest = machine.boot()
+            assert guest.run_until_ready().kind is EndingKind.READY
+            (process,) = children() - before
+            os.kill(process, signal.SIGKILL)
+            deadline = time.monotonic() + 5
+            while (ending := guest.look()) is None and time.monotonic() < deadline:
+                pass
+            assert ending is not None
+            assert ending.kind is EndingKind.QEMU_DIED
+            assert "SIGKILL" in ending.message
 
 
 def test_qemu_killed_under_a_guest(tmp_path: Path, children: Callable[[], set[int]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from harness.image.description import Console
 from harness.image.kernel_image import KernelImage
+from harness.machine import rom
 from harness.machine.ending import EndingKind
 from harness.machine.errors import GuestEnded, SpecError
 from harness.machine.machine import Machine
@@ -89,6 +90,23 @@ def test_on_the_direct_path_the_screen_is_blank_at_first_also_the_second_time(
             assert set(before.attributes.flat) == {0x07}
             assert guest.run_until_ready().kind is EndingKind.READY
             assert guest.screen.text.splitlines()[20] == "ready"
+
+
+def test_what_an_earlier_boot_printed_is_never_on_the_screen(tmp_path: Path) -> None:
+    """Or it would be taken for what this one prints.
+
+    A display's memory outlives a reset, and can be read from the moment that the ROM has put the
+    display into text mode to the moment that it has blanked it.
+    """
+    blanking = rom.BASE + rom.direct_boot_rom(0, 0, display=True).index(b"\xf3\x66\xab")
+    symbol = f".globl blanking\n.equ blanking, {blanking}\n"
+    kernel = _kernel(tmp_path, PRINT + "show 2, ready_row\n" + IDLE + symbol)
+    with Machine(MachineSpec(kernel, MEMORY)) as machine:
+        assert machine.boot().run_until_ready().kind is EndingKind.READY
+        guest = machine.boot()
+        guest.stop_before("blanking")
+        assert guest.screen.look().attributes.shape == (25, 80)  # in text mode
+        assert "VGA kernel" not in guest.screen.text
 
 
 def test_the_registers_are_left_as_the_guest_has_set_them(tmp_path: Path, pool: Pool) -> None:

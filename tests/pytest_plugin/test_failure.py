@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -91,8 +93,8 @@ def test_a_failure_explains_itself(run: Run, user: pytest.Pytester, kernel: Kern
     assert "0x000000700000-0x000000800000  (gap)" in section(panic, "memory map")
     assert section(panic, "violations") == "none"
     again = section(panic, "reproduce").splitlines()
-    assert again[0] == " ".join(("pytest test_suite.py::test_panic", *flags))
-    assert again[1].startswith("harness run --memory 16M --map 'hole: 0-9fc00 usable,")
+    assert again[0].endswith(" ".join(("pytest test_suite.py::test_panic", *flags)))
+    assert "harness run --memory 16M --map 'hole: 0-9fc00 usable," in again[1]
 
     assert "contents." in section(found["test_check"], "violations")
     assert "--append 'two words'" in section(found["test_check"], "reproduce")
@@ -115,7 +117,7 @@ def _see_artifacts(left: Path) -> None:
     assert set(folders) == {"test_panic", "test_check", "test_qemu_dies", "test_hang"}
     panic = folders["test_panic"]
     assert (panic / "console.log").read_text().startswith("kernel: starting\n")
-    assert (panic / "command-line.txt").read_text().startswith("harness run --memory 16M")
+    assert "harness run --memory 16M" in (panic / "command-line.txt").read_text()
     assert "crash_page_fault" in (panic / "report.txt").read_text()
     assert json.loads((panic / "spec.json").read_text())["memory"] == 16 << 20
     assert load_guest(panic / "memory.core").memory_map.usable_bytes == 0x9FC00 + (14 << 20)
@@ -134,3 +136,72 @@ def _see_properties(path: Path, kernel: KernelImage) -> None:
         "mm_kernel": kernel.digest,
     }
     assert list(cases["test_no_machine"].iter("property")) == []
+
+
+LATE = """
+import pytest
+
+@pytest.fixture
+def late(guest):
+    yield
+    guest.monitor.require("crash page-fault")
+
+@pytest.mark.parametrize("name", ["a/b c"])
+def test_late(late, name):
+    pass
+"""
+
+
+def test_what_is_printed_does_it_again(
+    user: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of the last test's tear-down, started in another folder than the ini file's."""
+    folder = user.mkdir("sub")
+    (folder / "test_suite.py").write_text(LATE)
+    monkeypatch.chdir(folder)
+    flags = ("-o", "mm_memory=4M", "--mm-fill", "zero", "--mm-cores=0", "--mm-artifacts=left")
+    result = user.runpytest_subprocess("-p", "no:cacheprovider", *flags, "--mm-strict", ".")
+    result.assert_outcomes(passed=1, errors=1)
+    found = reports(result.stdout.str())["ERROR at teardown of test_late[a/b c]"]
+    assert "panic: page fault" in section(found, "how it ended")
+    assert [path.name.rpartition("-")[0] for path in (folder / "left").iterdir()] == [
+        "test_suite.py-test_late-a-b-c"
+    ]
+
+    same_test, same_machine = section(found, "reproduce").splitlines()
+    assert same_test.endswith(shlex.join([*flags, "--mm-strict"]))
+    assert "4M, no map of its own, direct, qemu32, zero" in _run(same_test, 1)
+    assert "1 machine: 1 good" in _run(same_machine, 0)
+
+
+def _run(command: str, status: int) -> str:
+    done = subprocess.run(
+        shlex.split(command), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout
+
+
+FLAKY = """
+def test_flaky(request, boot):
+    if request.config.stash.setdefault("first", True):
+        request.config.stash["first"] = False
+        boot(memory="4M")
+    assert False
+"""
+TWICE = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    runtestprotocol(item, log=False, nextitem=nextitem)
+"""
+
+
+def test_a_second_run_of_a_test_knows_nothing_of_the_machines_of_its_first(
+    user: pytest.Pytester, run: Run
+) -> None:
+    """As plugins for flaky tests run them."""
+    user.makeconftest(TWICE)
+    result = run(FLAKY)
+    result.assert_outcomes(failed=1)
+    assert "machine:" not in result.stdout.str()

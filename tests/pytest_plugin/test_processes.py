@@ -41,8 +41,9 @@ def test_a_kernel_is_built_once_whatever_the_number_of_processes(
 def test(guest, number):
     assert guest.kernel.description.name == "counted"
 """
-    run(suite, "-n", "2").assert_outcomes(passed=6)
+    run(suite, "-n", "2", "--junitxml=junit.xml").assert_outcomes(passed=6)
     assert (user.path / "log").read_text() == "built\n"
+    assert (user.path / "junit.xml").read_text().count('name="mm_kernel"') == 6
 
 
 WAITING = """

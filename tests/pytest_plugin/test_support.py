@@ -46,16 +46,19 @@ def test_what_is_missing_is_a_skip_with_the_reason(run: Run) -> None:
     result.assert_outcomes(passed=1, skipped=3)
     result.stdout.fnmatch_lines_random(
         [
-            "SKIPPED*grub-mkrescue is not installed*",
-            "SKIPPED*gdb is not installed*",
-            "SKIPPED*the kernel rightly refuses this machine: *",
+            "SKIPPED*test_suite.py:*: grub-mkrescue is not installed*",
+            "SKIPPED*test_suite.py:*: gdb is not installed*",
+            "SKIPPED*test_suite.py:*: the kernel rightly refuses this machine: *",
         ]
     )
 
 
 @pytest.mark.usefixtures("few_tools")
-def test_strict_makes_it_an_error(run: Run) -> None:
-    result = run(SUITE, "--mm-strict")
+@pytest.mark.parametrize("place", ["flag", "ini"])
+def test_strict_makes_it_an_error(user: pytest.Pytester, run: Run, place: str) -> None:
+    if place == "ini":
+        user.makeini("[pytest]\nmm_strict = true\n")
+    result = run(SUITE, *["--mm-strict"] * (place == "flag"))
     result.assert_outcomes(passed=1, failed=1, errors=2)
     result.stdout.fnmatch_lines_random(
         [
@@ -63,3 +66,4 @@ def test_strict_makes_it_an_error(run: Run) -> None:
             "*not supported, and strict: gdb is not installed*",
         ]
     )
+    assert "During handling of the above exception" not in result.stdout.str()
