@@ -102,9 +102,44 @@ def test_a_kernel_without_a_memory_manager(tmp_path: Path) -> None:
     assert text.count("# None was found.") == 4
 
 
+TEACHING = """
+unsigned char *bitmap;
+unsigned total_blocks, bitmap_size;
+struct entry { unsigned present : 1, rest : 31; };
+struct directory { struct entry entries[1024]; void *tables[1024]; } *current_directory;
+unsigned *page_dir;
+struct directory *directory_of_files[4];
+"""
+
+
+def test_the_names_that_tutorials_give(tmp_path: Path) -> None:
+    """A byte array found by a pointer, counted in blocks; directories in structures."""
+    description, text = described(tmp_path, TEACHING)
+    bitmaps = {one.words: one.bits for one in description.bitmaps}
+    assert bitmaps == {"bitmap": "total_blocks"}
+    roots = [line for line in text.splitlines() if line.startswith("# root")]
+    assert roots == ['# root = "current_directory"', '# root = "page_dir"']
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "bits"),
+    [
+        ("unsigned *bitmap, bitmap_size;", "bitmap", "bitmap_size * 8"),
+        ("unsigned *frames, nframes;", "frames", "nframes"),
+    ],
+)
+def test_a_bitmap_that_is_only_possible(tmp_path: Path, source: str, words: str, bits: str) -> None:
+    """A size may be one of words, and a pointer to numbers an array of them."""
+    description, text = described(tmp_path, source)
+    assert description.bitmaps == ()
+    assert f'# words = "{words}"\n# bits = "{bits}"' in text
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("nframes", {"n", "frame"}),
+        ("next", {"next"}),
         ("freePageCount", {"free", "page", "count"}),
         ("nr_free_pages", {"nr", "free", "page"}),
         ("PAGE_FREE", {"page", "free"}),

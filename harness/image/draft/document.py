@@ -63,7 +63,17 @@ _NO_DWARF = """\
 # [[bitmaps]]
 # name = "frames"
 # words = "*(uint32_t **)(symbol + 8)" # a pointer 8 bytes behind a symbol
-# bits = "*(uint32_t *)(symbol + 12)\""""
+# bits = "*(uint32_t *)(symbol + 12)"
+# and for structures declared by hand:
+# [[types]]
+# name = "struct page"
+# size = 8
+# [types.members]
+# flags = { offset = 0, type = "uint8_t" }
+# next = { offset = 4, type = "struct page *" }
+# [frame_table]
+# array = "*(struct page **)symbol"
+# count = "4096\""""
 
 _NO_SYMBOLS = """\
 # The kernel has no symbols (linked with -s, or stripped): only addresses can be named, such as
