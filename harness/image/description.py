@@ -26,6 +26,7 @@ class Description:
     """All that a ``harness.toml`` says."""
 
     name: str = ""
+    """What messages call the kernel."""
     build: Build | None = None
     boot: Boot = field(default_factory=Boot)
     presets: tuple[Preset, ...] = ()
