@@ -229,7 +229,9 @@ class _Run:
             return Value(type_, address=address)
         except UnknownName:
             if name in self._symbols:
-                return Value(UNSIGNED, self._symbols[name])
+                # C sees it as an object of unknown type: with & or without, it is its address.
+                address = self._symbols[name]
+                return Value(UNSIGNED, address, address)
         if not self._symbols:
             raise self._error(node, f"no {NO_SYMBOLS} {name!r}; name numeric addresses")
         structure = self._scope.structure

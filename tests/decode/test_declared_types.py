@@ -11,6 +11,7 @@ import pytest
 from harness.check.faults import every_fault
 from harness.decode.decode import decode
 from harness.decode.state import MemoryState
+from harness.image.declared_types import member_type
 from harness.image.description import load_description
 from harness.image.elf import load_kernel
 from harness.image.errors import DescriptionError
@@ -157,11 +158,11 @@ TYPED = {
     "caches": "caches",
 }
 RAW = {
-    "pages": "*(struct page **)page_table",
-    "free_lists": "((struct link *)free_lists)",
-    "top": "*(struct frame **)top",
-    "first": "*(char **)first",
-    "caches": "*(struct link *)caches",
+    "pages": "*(struct page **)&page_table",
+    "free_lists": "((struct link *)&free_lists)",
+    "top": "*(struct frame **)&top",
+    "first": "*(char **)&first",
+    "caches": "*(struct link *)&caches",
 }
 
 
@@ -201,8 +202,24 @@ def test_the_state_is_that_of_debug_information(
     assert state_json(by_hand) == state_json(typed)
 
 
-def test_debug_information_may_be_there_as_well(image: Path, tmp_path: Path) -> None:
-    assert list(every_fault(state(image, tmp_path, TYPES + STRUCTURES.format(**TYPED)))) == []
+@pytest.mark.parametrize("names", [TYPED, RAW])
+def test_debug_information_may_be_there_as_well(
+    image: Path, tmp_path: Path, names: dict[str, str]
+) -> None:
+    typed = state(image, tmp_path, STRUCTURES.format(**TYPED))
+    as_well = state(image, tmp_path, TYPES + STRUCTURES.format(**names))
+    assert state_json(as_well) == state_json(typed)
+
+
+@pytest.mark.parametrize("name", ["top", "&top"])
+def test_a_symbol_without_a_type_is_its_address(stripped: Path, tmp_path: Path, name: str) -> None:
+    toml = TYPES + STRUCTURES.format(**RAW).replace("**)&top", f"**){name}")
+    assert [len(one.frames) for one in state(stripped, tmp_path, toml).free_lists[1].lists] == [2]
+
+
+def test_the_first_dimension_is_the_outermost() -> None:
+    outer = member_type("uint8_t[2][3]", {})
+    assert (outer.size, outer.count, outer.target.count) == (6, 2, 3)
 
 
 @pytest.mark.parametrize(

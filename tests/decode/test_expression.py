@@ -38,6 +38,7 @@ MEMORY = [
     *("table[2].in.deep", "nothing == 0", "nothing && nothing->value", "head->kind == THREE"),
     *("truth", "!truth", "wide == 0x123456789ull", "wide > 0xFFFFFFFF", "anonymous.inner"),
     *("(word_t)&table[1] - (word_t)&table[0]", "head + 1 == &table[1]", "&table[1] - head"),
+    *("&table[2] - 1 == &table[1]", "*(&numbers[3] - 2)"),
     *("byte ? numbers[1] : 9", "~byte", "-byte", "-small", "head[2].value", "table->value"),
 ]
 SOURCE = """
@@ -125,6 +126,8 @@ MEMORY_RESULTS = {
     "(word_t)&table[1] - (word_t)&table[0]": 20,
     "head + 1 == &table[1]": 1,
     "&table[1] - head": 1,
+    "&table[2] - 1 == &table[1]": 1,
+    "*(&numbers[3] - 2)": -20,
     "byte ? numbers[1] : 9": -20,
     "~byte": ~0xAB,
     "-byte": -0xAB,
@@ -194,6 +197,7 @@ def test_columns_are_what_each_element_gives(program: Loaded, expression: str) -
         ("head + head", 1, "a pointer plus a pointer"),
         ("1 / 0", 1, "division by zero"),
         ("1 << 32", 1, "shift"),
+        ("1 << -1", 1, "shift"),
         ("f(1)", 1, "a call is not supported"),
         ("byte = 1", 1, "an assignment is not supported"),
         ("byte++", 1, "is not supported"),

@@ -80,6 +80,12 @@ _LINEAR = '[[page_tables.linear]]\nname = "d"\nvirtual = {}\nend = {}\nframes = 
 _MONITOR = "[monitor]\nprompt = '> '\nrequest = '{}'\nanswer = '{}'"
 _BITMAP = '[[bitmaps]]\nname = "b"\nwords = "w"\nbits = "n"\n'
 _SUBBLOCKS = '[[subblock_heaps]]\nname = "s"\nblocks = "b"\nnext = "n"\nfree = "f"\nmap = "m"\n'
+_BLOCKS = '[[free_lists]]\nname = "f"\nhead = "h"\nnodes = "block"\n'
+_PAIRS = "\n".join(
+    ["[[pair_maps]]", 'name = "f"']
+    + [f'{key} = "1"' for key in ("zones", "base", "size", "max_order", "bytes", "length")]
+    + ['first_bit = "1"', ""]
+)
 _TYPE = (
     '[[types]]\nname = "{}"\nsize = {}\n[types.members]\nnext = {{ offset = {}, type = "{}" }}\n'
 )
@@ -151,6 +157,27 @@ MISTAKES = [
         "zones[0].end: must have no more than 64 bits",
     ),
     (f"name = 0x{'f' * 9999}", 1, "name: must be a string, not a number of too many digits"),
+    (
+        '[build]\nimage = "k"\nvariables = ["CC"]',
+        3,
+        "build.variables: there is no command to set them in",
+    ),
+    (_PAIRS + 'managed = "m"', 2, "pair_maps[0].name: no [[free_lists]] has this name"),
+    (
+        _BLOCKS + 'style = "null"\n' + _PAIRS + 'managed = "m"',
+        6,
+        "pair_maps[0]: managed and managed_bits go together",
+    ),
+    (
+        _BLOCKS + 'links = "physical"',
+        5,
+        'free_lists[0].links: physical links need nodes = "block" and style = "null"',
+    ),
+    (
+        _BLOCKS + 'style = "null"\nlinks = "physical"',
+        6,
+        "free_lists[0].links: physical links need node, a C type",
+    ),
     (_TYPE.format("page", 4, 0, "int"), 2, "types[0].name: is not of the form 'struct page'"),
     (_TYPE.format("struct page", 0, 0, "int"), 3, "types[0].size: is not between 1 and 1048576"),
     (_TYPE.format("struct page", 1 << 21, 0, "int"), 3, "types[0].size: is not between 1 and"),

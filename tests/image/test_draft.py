@@ -73,6 +73,7 @@ def test_each_kind_is_found(tmp_path: Path, compiler: str) -> None:
     assert (chain.size, chain.next) == ("size", "next")
     assert '# used = "!is_free"' in text
     assert '# root = "kernel_directory"' in text
+    assert "page_drivers" not in text
 
 
 def test_the_draft_names_the_image(tmp_path: Path) -> None:
@@ -109,6 +110,8 @@ struct entry { unsigned present : 1, rest : 31; };
 struct directory { struct entry entries[1024]; void *tables[1024]; } *current_directory;
 unsigned *page_dir;
 struct directory *directory_of_files[4];
+struct { char c; struct entry directory[1024]; } unaligned __attribute__((aligned(4096)));
+unsigned reserved_bitmap[64];
 """
 
 
@@ -117,8 +120,24 @@ def test_the_names_that_tutorials_give(tmp_path: Path) -> None:
     description, text = described(tmp_path, TEACHING)
     bitmaps = {one.words: one.bits for one in description.bitmaps}
     assert bitmaps == {"bitmap": "total_blocks"}
+    assert '# words = "reserved_bitmap"' in text
     roots = [line for line in text.splitlines() if line.startswith("# root")]
     assert roots == ['# root = "current_directory"', '# root = "page_dir"']
+
+
+def test_there_is_one_frame_table(tmp_path: Path) -> None:
+    source = "struct page { unsigned flags, count; } page_map[128], frame_table[128];"
+    description, text = described(tmp_path, source)
+    assert description.frame_table is not None
+    assert description.frame_table.array == "frame_table"
+    assert '# array = "page_map"' in text
+
+
+def test_a_direct_map_up_to_the_last_byte(tmp_path: Path) -> None:
+    path = compile_kernel(tmp_path, "int x;" + BODY, virtual=0xFF100000)
+    text = draft(load_kernel(path), "kernel.elf")
+    assert "# virtual = 0xff000000" in text
+    assert "# end = 0x0\n" in text
 
 
 @pytest.mark.parametrize(

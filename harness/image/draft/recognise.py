@@ -337,7 +337,6 @@ def _neighbour(
         and other.type.stripped.kind is Kind.BASE
         and words_of(other.name) & words
         and (not needed or words_of(other.name) & needed)
-        and other.zones == of.zones
     ]
     own = of.words
     best = max(
