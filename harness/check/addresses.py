@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from harness.check.runs import FRAME_SIZE
-from harness.image.errors import DescriptionError, UnknownName
+from harness.image.errors import DescriptionError, UnknownName, brief
 from harness.image.kernel_image import KernelImage
 from harness.image.position import position
 from harness.image.schema.layout import Address
@@ -34,7 +34,7 @@ def evaluate(text: str, named: Callable[[str], int]) -> int:
     while position < len(signed):
         term = _TERM.match(signed, position)
         if term is None:
-            raise AddressError(f"{text!r} is no sum of symbols and numbers")
+            raise AddressError(f"{brief(text)} is no sum of symbols and numbers")
         value = _value(term[2], text, named)
         total += value if term[1] == "+" else -value
         position = term.end()
@@ -47,7 +47,7 @@ def _value(term: str, text: str, named: Callable[[str], int]) -> int:
     try:
         return named(term)
     except LookupError as error:
-        raise AddressError(f"in {text!r}: {error}") from error
+        raise AddressError(f"in {brief(text)}: {error}") from error
 
 
 def address_in(kernel: KernelImage, address: Address) -> int:

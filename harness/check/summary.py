@@ -36,15 +36,15 @@ def summarise(model: Model, ledger: Ledger, blocks: Blocks) -> Summary:
     return Summary(
         usable_bytes=int(np.count_nonzero(model.usable)) * FRAME_SIZE,
         free_bytes=int(np.count_nonzero(free)) * FRAME_SIZE,
-        largest_free_block=_largest(ledger, blocks) * FRAME_SIZE,
+        largest_free_block=_largest(free, blocks) * FRAME_SIZE,
         lost=_lost(model, ledger),
     )
 
 
-def _largest(ledger: Ledger, blocks: Blocks) -> int:
+def _largest(free: npt.NDArray[np.bool_], blocks: Blocks) -> int:
     if len(blocks.orders):
         return 1 << int(blocks.orders.max())
-    found = runs(ledger.owned_by(FREE))
+    found = runs(free)
     return int((found[:, 1] - found[:, 0]).max(initial=0))
 
 

@@ -9,6 +9,12 @@ from typing import Any
 
 from pycparser import c_parser
 
+from harness.image.errors import SHOWN
+
+LONGEST = 2000
+"""Characters of an expression."""
+DEEPEST = 100
+"""Operators and parentheses around each other."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -17,7 +23,8 @@ class ExpressionError(Exception):
 
     def __init__(self, expression: str, column: int | None, reason: str) -> None:
         where = f" at column {column}" if column else ""
-        super().__init__(f"in the expression '{expression}'{where}: {reason}")
+        shown = f"'{expression}'" if len(expression) <= SHOWN else f"'{expression[:SHOWN]}…'"
+        super().__init__(f"in the expression {shown}{where}: {reason}")
         self.expression = expression
         self.column = column
         self.reason = reason
@@ -35,6 +42,8 @@ def parse(expression: str, type_names: Collection[str]) -> Any:
 
 @lru_cache(maxsize=4096)
 def _parse(expression: str, type_names: tuple[str, ...]) -> Any:
+    if len(expression) > LONGEST:
+        raise ExpressionError(expression, None, f"longer than {LONGEST} characters")
     if not expression.strip() or any(mark in expression for mark in ";{}#\n"):
         raise ExpressionError(expression, None, "not one C expression")
     # The expression stands on a line of its own, so that the parser's columns are ours.
@@ -43,7 +52,22 @@ def _parse(expression: str, type_names: tuple[str, ...]) -> Any:
         tree = c_parser.CParser().parse(f"{known} int value =\n{expression}\n;")
     except c_parser.ParseError as error:
         raise ExpressionError(expression, *_place(str(error), expression)) from None
-    return tree.ext[-1].init
+    except RecursionError:
+        raise ExpressionError(expression, None, _TOO_DEEP) from None
+    return _checked(expression, tree.ext[-1].init)
+
+
+_TOO_DEEP = "nested too deeply"
+
+
+def _checked(expression: str, tree: Any) -> Any:
+    """Return a tree that can be walked by recursion."""
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for _, child in node.children()]
+        if not level:
+            return tree
+    raise ExpressionError(expression, None, _TOO_DEEP)
 
 
 def _place(message: str, expression: str) -> tuple[int | None, str]:

@@ -79,7 +79,7 @@ class Evaluator:
         scope = Scope(structure=Value(type_, rows=rows))
         number = self._run(expression, scope, load=True).number
         if not isinstance(number, np.ndarray):
-            return np.full(len(rows), number, dtype=np.int64)
+            return np.full(len(rows), arithmetic.wrap(number, arithmetic.LONG_LONG))
         return number
 
     def comparison(self, expression: str, scope: Scope) -> tuple[int, int, int] | None:
@@ -154,7 +154,8 @@ class _Run:
         """Return what a node names or is worth."""
         visit = _VISITORS.get(type(node))
         if visit is None:
-            raise self._error(node, f"{type(node).__name__} is not supported")
+            what = _REFUSED.get(type(node), type(node).__name__)
+            raise self._error(node, f"{what} is not supported")
         try:
             result: Value = visit(self, node)
         except UnknownName as error:
@@ -196,6 +197,8 @@ class _Run:
             number = int(text, 8 if octal else 0)
         except ValueError:
             raise self._error(node, f"{node.value} is no integer") from None
+        if number >> 64:
+            raise self._error(node, "a number of more than 64 bits")
         return self._constant(number, unsigned="u" in node.value.lower())
 
     def _constant(self, number: int, unsigned: bool = False) -> Value:
@@ -226,7 +229,9 @@ class _Run:
             return Value(type_, address=address)
         except UnknownName:
             if name in self._symbols:
-                return Value(UNSIGNED, self._symbols[name])
+                # C sees it as an object of unknown type: with & or without, it is its address.
+                address = self._symbols[name]
+                return Value(UNSIGNED, address, address)
         if not self._symbols:
             raise self._error(node, f"no {NO_SYMBOLS} {name!r}; name numeric addresses")
         structure = self._scope.structure
@@ -386,6 +391,13 @@ class _Run:
         )
 
 
+_REFUSED = {
+    c_ast.Assignment: "an assignment",
+    c_ast.CompoundLiteral: "a compound literal",
+    c_ast.ExprList: "a comma",
+    c_ast.FuncCall: "a call",
+}
+"""What C has and this has not."""
 _VISITORS: dict[type, Callable[[_Run, Any], Value]] = {
     c_ast.Constant: _Run._visit_constant,
     c_ast.ID: _Run._visit_id,

@@ -212,9 +212,9 @@ class _CacheDecoder:
 
     def _states(self, records: Records, shape: Shape) -> npt.NDArray[np.bool_] | None:
         """Return a row for each slab: what its header notes about each object."""
-        name = self._description.state
-        if name is None:
+        if self._description.state is None:
             return None
+        name = records.type.stripped.member(self._description.state).name
         count = len(records.rows)
         words = np.ascontiguousarray(records.rows[name])
         octets = words.view(np.uint8).reshape(count, words.nbytes // max(count, 1))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from harness.image.c_type import CType
+from harness.image.declared_types import LARGEST, BadType, declared_structures, member_type
+from harness.image.errors import UnknownName
 from harness.image.schema.frames import FreeLists
 from harness.image.schema.running import Monitor
+from harness.image.schema.types import DeclaredMember
 from harness.image.toml_table import TableReader, Where
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ def check_consistency(reader: TableReader, description: Description) -> None:
         _check_build,
         _check_patterns,
         _check_zones,
+        _check_types,
         _check_presets,
         _check_moments,
         _check_firmware_map,
@@ -73,6 +79,48 @@ def _check_zones(reader: TableReader, description: Description) -> None:
             where: Where = ("zones", index, "end")
             raise reader.error(where, f"0x{zone.end:x} does not lie behind 0x{previous:x}")
         previous = zone.end
+
+
+def _check_types(reader: TableReader, description: Description) -> None:
+    structures = declared_structures(description.types)
+    complete: dict[str, CType] = {}
+    for index, one in enumerate(description.types):
+        where: Where = ("types", index)
+        if not re.fullmatch(r"struct [A-Za-z_]\w*", one.name):
+            raise reader.error((*where, "name"), "is not of the form 'struct page'")
+        if one.name in complete:
+            raise reader.error((*where, "name"), f"there is a {one.name} already")
+        if not 0 < one.size <= LARGEST:
+            raise reader.error((*where, "size"), f"is not between 1 and {LARGEST}")
+        for name, member in one.members.items():
+            problem = _member_problem(member, one.size, structures, complete)
+            if problem:
+                raise reader.error((*where, "members", name), problem)
+        complete[one.name] = structures[one.name]
+
+
+def _member_problem(
+    member: DeclaredMember,
+    room: int,
+    structures: Mapping[str, CType],
+    complete: Mapping[str, CType],
+) -> str | None:
+    """Return what is wrong with a member of a structure of ``room`` bytes.
+
+    ``structures`` are those that it may point to, ``complete`` those that it may hold.
+    """
+    pointed = "*" in member.type
+    try:
+        size = member_type(member.type, structures if pointed else complete).size
+    except UnknownName as error:
+        if error.name in structures:
+            return f"cannot hold a {error.name}, which is not declared above; it may point to one"
+        return str(error)
+    except BadType as error:
+        return str(error)
+    if member.offset + size > room:
+        return f"its {size} bytes at offset {member.offset} end beyond the structure's {room}"
+    return None
 
 
 def _check_moments(reader: TableReader, description: Description) -> None:

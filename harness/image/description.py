@@ -17,6 +17,7 @@ from harness.image.schema.heaps import Caches, HeaderChain, Heap, LargeBlocks, S
 from harness.image.schema.layout import FirmwareMap, PageTables, Zone
 from harness.image.schema.running import Boot, Build, Console, Monitor, Preset, Tape
 from harness.image.schema.spaces import AddressSpaces
+from harness.image.schema.types import DeclaredType
 from harness.image.toml_table import TableReader, Where, read_toml
 
 
@@ -25,6 +26,7 @@ class Description:
     """All that a ``harness.toml`` says."""
 
     name: str = ""
+    """What messages call the kernel."""
     build: Build | None = None
     boot: Boot = field(default_factory=Boot)
     presets: tuple[Preset, ...] = ()
@@ -34,6 +36,7 @@ class Description:
     firmware_map: FirmwareMap = field(default_factory=FirmwareMap)
     moments: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Name of an instant of the boot → function before whose first instruction it is."""
+    types: tuple[DeclaredType, ...] = ()
     page_tables: PageTables = field(default_factory=PageTables)
     frame_table: FrameTable | None = None
     free_lists: tuple[FreeLists, ...] = ()

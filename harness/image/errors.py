@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+SHOWN = 100
+"""Characters of a value that a message repeats."""
+
 
 class ImageError(Exception):
     """A file that is no kernel that can be booted; the message names the file and the reason."""
@@ -40,3 +43,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the one of ``known`` that looks most like ``name``, if any does."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return matches[0] if matches else None
+
+
+def brief(value: object) -> str:
+    """Return a value as Python writes it, or its beginning and end."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no more than some thousand digits
+        return "a number of too many digits"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]}…{text[-19:]}"

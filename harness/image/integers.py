@@ -34,3 +34,21 @@ INTEGERS = {
 """Types by name, as C writes them."""
 TYPEDEFS = frozenset(name for name in INTEGERS if name.endswith("_t"))
 """Those that C must be told are types."""
+
+
+def canonical(name: str) -> str:
+    """Return one spelling for all that C11 6.7.2 allows of an integer type's name.
+
+    Compilers differ in what they write into DWARF (``long unsigned int``, ``unsigned long``).
+    """
+    words = name.split()
+    if not words or not _WORDS.issuperset(words):
+        return " ".join(words)
+    if "char" not in words:
+        words = [word for word in words if word not in ("int", "signed")]
+    return " ".join(sorted(words)) or "int"
+
+
+_WORDS = frozenset(["signed", "unsigned", "short", "long", "int", "char"])
+STANDARD = {canonical(name): type_ for name, type_ in INTEGERS.items()}
+"""The same types by the one spelling of their names."""

@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.image.description import Description
+from harness.image.errors import DescriptionError
 from harness.image.lines import LineTable
+from harness.image.position import position
 from harness.image.symbols import SymbolTable
 from harness.image.types import TypeTable
 
@@ -70,8 +72,20 @@ class KernelImage:
 
     @cached_property
     def types(self) -> TypeTable:
-        """C types, enumerators and variables, from DWARF; empty without debug information."""
-        return TypeTable.read(self.contents, self._cache_key, self.symbols)
+        """C types, enumerators and variables, from DWARF, and the types that are declared by hand.
+
+        Raise ``DescriptionError`` where the two contradict each other.
+        """
+        declared = self.description.types
+        types = TypeTable.read(self.contents, self._cache_key, self.symbols, declared)
+        for one in declared:
+            problem = types.disagreement(one)
+            if problem:
+                where = position(self.description, one, one.name)
+                raise DescriptionError(
+                    f"{where}: the kernel's debug information says of {one.name}: {problem}"
+                )
+        return types
 
     @property
     def symbols(self) -> Mapping[str, int]:

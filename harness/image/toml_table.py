@@ -12,11 +12,11 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.image.errors import DescriptionError
+from harness.image.errors import DescriptionError, brief
 
 Where = tuple[str | int, ...]
 """The way to a value: keys, and indices into arrays of tables."""
@@ -44,47 +44,77 @@ def nearest_line(lines: Mapping[Where, int], where: Where) -> int:
     return lines.get(where, 1)
 
 
+LARGEST_FILE = 1 << 20
+"""Bytes."""
+
+
 def read_toml(path: Path) -> TomlDocument:
     """Parse ``path``; raise :class:`DescriptionError` when it cannot be read or is not TOML."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DescriptionError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise DescriptionError(f"{path}: not UTF-8 text: byte {error.start}") from None
+    text = _read(path)
     try:
         return TomlDocument(path, tomllib.loads(text), _locate(text))
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", place)
-        number = line[1] if line else len(text.splitlines())  # "at end of document"
+        number = line[1] if line else text.rstrip("\n").count("\n") + 1  # "at end of document"
         raise DescriptionError(f"{path}:{number}: {message}") from None
+    except RecursionError:
+        raise DescriptionError(f"{path}: its arrays or tables are nested too deeply") from None
+    except ValueError:  # Python converts no more than some thousand digits
+        raise DescriptionError(f"{path}: a number in it has too many digits") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            contents = file.read(LARGEST_FILE + 1)
+        if len(contents) > LARGEST_FILE:
+            raise DescriptionError(f"{path}: larger than {LARGEST_FILE >> 20} MiB, no description")
+        return contents.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise DescriptionError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DescriptionError(f"{path}: not UTF-8 text: byte {error.start}") from None
+
+
+_TOKEN = re.compile(
+    r'''
+    """ (?: \\. | [^\\] )*? "{3,5} | \'{3} .*? \'{3,5} # strings of several lines,
+    | " (?: \\. | [^"\\] )* " | ' [^']* '            # and of one
+    | \# [^\n]* | [\[\]{}] | \n
+    ''',
+    re.VERBOSE | re.DOTALL,
+)
+"""What decides where a statement of valid TOML ends."""
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the statements of valid TOML, each with its first line."""
+    depth, start, line, first = 0, 0, 1, 1
+    for token in _TOKEN.finditer(text + "\n"):
+        found = token[0]
+        line += found.count("\n")
+        if found in "[{":
+            depth += 1
+        elif found in "]}":
+            depth -= 1
+        elif found == "\n" and not depth:
+            yield first, text[start : token.start()]
+            start, first = token.end(), line
 
 
 def _locate(text: str) -> dict[Where, int]:
-    """Find the line of each table and key of valid TOML.
-
-    A statement is the shortest run of lines that is TOML by itself, so the parser itself says
-    where one ends.
-    """
+    """Find the line of each table and key of valid TOML."""
     lines: dict[Where, int] = {}
     table: Where = ()
     counts: dict[Where, int] = {}
-    pending: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        pending.append(line)
-        try:
-            statement = tomllib.loads("\n".join(pending))
-        except tomllib.TOMLDecodeError:
-            continue
-        first = number - len(pending) + 1
-        header = pending[0].lstrip().startswith("[")
-        pending = []
-        if header:
+    for line, source in _statements(text):
+        statement = tomllib.loads(source)
+        if source.lstrip().startswith("["):
             table = _enter(statement, counts)
-            lines[table] = first
+            lines[table] = line
         elif statement:
-            lines[table + _path(statement)] = first
+            lines[table + _path(statement)] = line
     return lines
 
 
@@ -174,7 +204,9 @@ class TableReader:
     def _scalar(self, hint: type, value: Any, where: Where) -> Any:
         names = {str: "a string", int: "a non-negative integer", bool: "true or false"}
         if type(value) is not hint or (isinstance(value, int) and value < 0):
-            raise self.error(where, f"must be {names[hint]}, not {value!r}")
+            raise self.error(where, f"must be {names[hint]}, not {brief(value)}")
+        if isinstance(value, int) and value >> 64:
+            raise self.error(where, "must have no more than 64 bits")
         if hint is str and not value:
             raise self.error(where, "must not be empty")
         return value
@@ -189,11 +221,13 @@ class TableReader:
         for choice in choices:
             if type(value) is type(choice) and value == choice:
                 return value
-        raise self.error(where, f"must be one of {', '.join(map(repr, choices))}, not {value!r}")
+        raise self.error(
+            where, f"must be one of {', '.join(map(repr, choices))}, not {brief(value)}"
+        )
 
     def _tuple(self, hints: tuple[Any, ...], value: Any, where: Where) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise self.error(where, f"must be an array, not {value!r}")
+            raise self.error(where, f"must be an array, not {brief(value)}")
         if hints[-1] is Ellipsis:
             hints = hints[:1] * len(value)
         if len(hints) != len(value):
@@ -222,5 +256,13 @@ def key_name(where: Where) -> str:
     """Write a path as people do: ``page_tables.linear[0].end``."""
     text = ""
     for part in where:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            key = part if _PLAIN.fullmatch(part) else brief(part)
+            text += f".{key}" if text else key
     return text
+
+
+_PLAIN = re.compile(r"[\w -]{1,80}")
+"""Keys that are written as they are."""

@@ -1,11 +1,11 @@
-"""A kernel's C types, enumerators and variables, from its DWARF.
+"""A kernel's C types, enumerators and variables, from its DWARF; and types declared by hand.
 
 A name is written as in C: ``struct page``, ``enum zone_id``, ``unsigned int``, ``pfn_t``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,39 +13,60 @@ from construct import Construct
 
 from harness.image.c_type import VOID, CType, Encoding, Kind
 from harness.image.cache import cached
+from harness.image.declared_types import declared_structures, difference
 from harness.image.dwarf_types import extract
 from harness.image.errors import ImageError, UnknownName, nearest
-from harness.image.integers import INTEGERS
+from harness.image.integers import STANDARD, canonical
 from harness.image.layouts import construct_of, dtype_of
+from harness.image.schema.types import DeclaredType
 
 T = TypeVar("T")
+
+NO_TYPES = "debug information (build with -g), nor [[types]] in the description, so no type"
+"""What a kernel is said not to have of which nothing tells any structure."""
 
 
 class TypeTable:
     """Types by name; see :meth:`read`."""
 
-    def __init__(self, value: Mapping[str, Any], symbols: Mapping[str, int]) -> None:
+    def __init__(
+        self, value: Mapping[str, Any], symbols: Mapping[str, int], declared: Mapping[str, CType]
+    ) -> None:
         self._nodes: list[Any] = value["nodes"]
-        self._names = {_canonical(name): index for name, index in value["names"].items()}
+        self._names = {canonical(name): index for name, index in value["names"].items()}
         self._enumerators: dict[str, int] = value["enumerators"]
         self._variables: dict[str, list[int | None]] = value["variables"]
         self._symbols = symbols
+        self._declared = declared
         self._resolved: dict[int, CType] = {}
         self._constructs: dict[CType, Construct[Any, Any]] = {}
         self._dtypes: dict[CType, np.dtype[Any]] = {}
 
     @staticmethod
-    def read(contents: bytes, key: str, symbols: Mapping[str, int]) -> TypeTable:
+    def read(
+        contents: bytes,
+        key: str,
+        symbols: Mapping[str, int],
+        declared: Sequence[DeclaredType] = (),
+    ) -> TypeTable:
         """Return the types of the ELF file ``contents``, whose cache key is ``key``.
 
-        ``symbols`` gives the addresses of variables that C only declares.
+        ``symbols`` gives the addresses of variables that C only declares; ``declared`` are
+        structures that stand in for those that the file does not tell of.
         """
-        return TypeTable(cached("types", key, lambda: extract(contents)), symbols)
+        value = cached("types", key, lambda: extract(contents))
+        return TypeTable(value, symbols, declared_structures(declared))
 
     @property
     def names(self) -> tuple[str, ...]:
         """All types that have a name."""
         return tuple(self._names)
+
+    def disagreement(self, declared: DeclaredType) -> str | None:
+        """Return on what debug information contradicts a declared structure, if it does."""
+        if declared.name not in self._names:
+            return None
+        return difference(self._declared[declared.name], self.lookup(declared.name))
 
     def lookup(self, name: str) -> CType:
         """Return the type ``name``; trailing ``*`` make pointers; raise ``UnknownName``."""
@@ -54,12 +75,13 @@ class TypeTable:
             return self.lookup(name[:-1]).pointer
         if name == "void":
             return VOID
-        name = _canonical(name)
+        name = canonical(name)
         if name not in self._names:
-            if name in _STANDARD:
-                return _STANDARD[name]
-            kind = "type" if self._names else "debug information (build with -g), so no type"
-            raise UnknownName(kind, name, {**self._names, **_STANDARD})
+            others = {**STANDARD, **self._declared}
+            if name in others:
+                return others[name]
+            kind = "type" if self._names or self._declared else NO_TYPES
+            raise UnknownName(kind, name, {**self._names, **others})
         return self._type(self._names[name])
 
     def construct(self, of: str | CType) -> Construct[Any, Any]:
@@ -132,20 +154,3 @@ class TypeTable:
                 self._type,
             )
         return self._resolved[index]
-
-
-def _canonical(name: str) -> str:
-    """Return one spelling for all that C11 6.7.2 allows of an integer type's name.
-
-    Compilers differ in what they write into DWARF (``long unsigned int``, ``unsigned long``).
-    """
-    words = name.split()
-    if not words or not _INTEGER_WORDS.issuperset(words):
-        return " ".join(words)
-    if "char" not in words:
-        words = [word for word in words if word not in ("int", "signed")]
-    return " ".join(sorted(words)) or "int"
-
-
-_INTEGER_WORDS = frozenset(["signed", "unsigned", "short", "long", "int", "char"])
-_STANDARD = {_canonical(name): type_ for name, type_ in INTEGERS.items()}

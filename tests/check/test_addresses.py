@@ -32,6 +32,12 @@ def test_anything_else_is_refused_with_its_text(text: str) -> None:
     assert repr(text) in str(error.value)
 
 
+def test_a_long_one_is_not_repeated_whole() -> None:
+    with pytest.raises(AddressError) as error:
+        evaluate("-" * 2000, SYMBOLS.__getitem__)
+    assert len(str(error.value)) < 200
+
+
 def test_pages_are_rounded_outward_and_may_end_at_4_gib() -> None:
     assert pages_of(0x1FFF, 0x3001) == range(1, 4)
     assert pages_of(0xFFFFF000, 0) == range(0xFFFFF, 0x100000)

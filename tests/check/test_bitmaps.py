@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.check.check import check
+from harness.check.check import check, examine
 from harness.check.model import Model
 from harness.decode.belief.frames import Bitmap
 from harness.decode.state import MemoryState
@@ -128,3 +128,14 @@ def test_a_kernel_whose_only_allocator_is_a_bitmap(tmp_path: Path) -> None:
     table = state.page_tables
     state = replace(state, page_tables=replace(table, tables=table.tables[:0]))
     assert [kind for kind, _ in reports(plain, state)] == []
+
+
+def test_what_is_free_beyond_the_memory_is_no_free_memory(model: Model) -> None:
+    """A kernel that takes all 4 GiB for RAM has a block of no more than there is."""
+    state = early()
+    [bitmap] = state.bitmaps
+    beyond = np.concatenate((bitmap.taken, np.zeros(1 << 18, dtype=np.bool_)))
+    whole = replace(state, bitmaps=(replace(bitmap, taken=beyond),))
+    found, sound = examine(model, whole).summary, examine(model, state).summary
+    assert found.largest_free_block == sound.largest_free_block < found.usable_bytes
+    assert found.free_bytes == sound.free_bytes

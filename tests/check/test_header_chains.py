@@ -110,6 +110,8 @@ def test_what_is_wrong_is_told_apart(loader: Loader, spoil: Spoil, kind: str) ->
         (LINKED, word(B + NEXT, 0x66666664), "leads to no node", 0x66666664),
         (LINKED, word(B + NEXT, lambda heap: heap + 1), "is no multiple of 4", 1),
         (ADJACENT, word(B + SIZE, 0x7FFFFFFF), "which end beyond the heap's", B),
+        (ADJACENT, word(C + SIZE, 13), "says 13 bytes, which end beyond the heap's", C),
+        (ADJACENT.replace('"size"', '"(int)size"'), word(C + SIZE, -20), "says -20 bytes", C),
     ],
 )
 def test_a_chain_that_leads_nowhere(
@@ -138,6 +140,18 @@ def test_a_million_nodes_are_too_many(loader: Loader) -> None:
     [fault] = every_fault(found)
     assert fault.message == f"the heap has more than {MAX_BLOCKS} blocks"
     assert len(found.header_chains[0].blocks) == MAX_BLOCKS
+
+
+def test_an_end_that_is_a_negative_number_is_an_address(loader: Loader) -> None:
+    program = loader(SOURCE, ADJACENT.replace("&heap + 1", "-4096"))
+    [chain] = decoded(program).header_chains
+    assert chain.end == 0xFFFFF000
+    assert len(chain.blocks) >= 3
+
+
+def test_back_pointers_that_are_not_described_are_not_checked(loader: Loader) -> None:
+    program = loader(SOURCE, LINKED.replace('previous = "previous"\n', ""))
+    assert check_header_chains(decoded(program)) == ()
 
 
 def test_a_head_into_nowhere(loader: Loader) -> None:

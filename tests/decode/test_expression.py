@@ -38,6 +38,7 @@ MEMORY = [
     *("table[2].in.deep", "nothing == 0", "nothing && nothing->value", "head->kind == THREE"),
     *("truth", "!truth", "wide == 0x123456789ull", "wide > 0xFFFFFFFF", "anonymous.inner"),
     *("(word_t)&table[1] - (word_t)&table[0]", "head + 1 == &table[1]", "&table[1] - head"),
+    *("&table[2] - 1 == &table[1]", "*(&numbers[3] - 2)"),
     *("byte ? numbers[1] : 9", "~byte", "-byte", "-small", "head[2].value", "table->value"),
 ]
 SOURCE = """
@@ -125,6 +126,8 @@ MEMORY_RESULTS = {
     "(word_t)&table[1] - (word_t)&table[0]": 20,
     "head + 1 == &table[1]": 1,
     "&table[1] - head": 1,
+    "&table[2] - 1 == &table[1]": 1,
+    "*(&numbers[3] - 2)": -20,
     "byte ? numbers[1] : 9": -20,
     "~byte": ~0xAB,
     "-byte": -0xAB,
@@ -194,8 +197,9 @@ def test_columns_are_what_each_element_gives(program: Loaded, expression: str) -
         ("head + head", 1, "a pointer plus a pointer"),
         ("1 / 0", 1, "division by zero"),
         ("1 << 32", 1, "shift"),
-        ("f(1)", 1, "FuncCall is not supported"),
-        ("byte = 1", 1, "Assignment is not supported"),
+        ("1 << -1", 1, "shift"),
+        ("f(1)", 1, "a call is not supported"),
+        ("byte = 1", 1, "an assignment is not supported"),
         ("byte++", 1, "is not supported"),
         ("1.5", 1, "no integer"),
         ("", None, "not one C expression"),
@@ -237,3 +241,39 @@ def test_both_sides_of_a_comparison(program: Loaded) -> None:
 @pytest.mark.parametrize("expression", ["1 == 1", "linker_symbol == 3", "grid[0][0] != 3", "7"])
 def test_not_a_comparison_of_something_in_memory(program: Loaded, expression: str) -> None:
     assert program.context.evaluate.comparison(expression, Scope()) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("1+" * 999 + "1", "nested too deeply"),
+        ("(" * 900 + "1" + ")" * 900, "nested too deeply"),
+        ("*" * 500 + "head", "nested too deeply"),
+        ("(int" + "*" * 900 + ")1", "nested too deeply"),
+        ("head" + "->next" * 300, "nested too deeply"),
+        ("1+" * 1000 + "1", "longer than 2000 characters"),
+        ("0x1" + "0" * 16, "a number of more than 64 bits"),
+        ("9" * 1999, "a number of more than 64 bits"),
+        ("exit(1)", "a call is not supported"),
+        ("(1, 2)", "a comma is not supported"),
+    ],
+)
+def test_what_is_too_much_is_refused_in_a_sentence(
+    program: Loaded, expression: str, reason: str
+) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        program.context.evaluate.integer(expression)
+    assert caught.value.reason == reason
+    assert len(str(caught.value)) < 200
+
+
+def test_a_constant_column_of_64_bits_is_signed_like_all_columns(program: Loaded) -> None:
+    rows = program.ram.array(program.address("table"), "u1", 3)
+    type_ = program.kernel.types.lookup("struct thing")
+    found = program.context.evaluate.column("0xffffffffffffffff", rows, type_)
+    assert found.tolist() == [-1, -1, -1]
+
+
+def test_what_is_as_deep_as_it_may_be(program: Loaded) -> None:
+    assert program.context.evaluate.integer("1+" * 98 + "1") == 99
+    assert program.context.evaluate.integer("- " * 98 + "1") == 1

@@ -126,6 +126,12 @@ def test_a_cycle(lists: Lists) -> None:
     assert lists.frames(0, 0) == [20, 21, 22]
 
 
+def test_a_head_into_nowhere(lists: Lists) -> None:
+    lists.ram.set_word(lists.head(0, 1), 0xFEE00000)
+    [fault, *_] = lists.decode().faults
+    assert fault.chain == (lists.head(0, 1), 0xFEE00000)
+
+
 @pytest.mark.parametrize(
     "where", ["null", "high", "misaligned", "other member", "before", "behind", "other head"]
 )

@@ -53,6 +53,20 @@ def test_a_misspelt_name(loader: Loader, key: str, expression: str, words: str) 
     assert words in str(caught.value)
 
 
+def test_a_name_is_found_where_it_stands_by_itself(loader: Loader) -> None:
+    """Not where it is only a part of another one."""
+    toml = (
+        '[[header_chains]]\nname = "the sizes"\nfirst = "frames"\nheader = "struct siz"\n'
+        'size = "1"\nend = "frames"\n'
+    )
+    program = loader(SOURCE, toml)
+    with pytest.raises(DescriptionMismatch, match=r"toml:5: header_chains\[0\]\.header: no type"):
+        decode(program.ram, UNPAGED, program.kernel)
+    program = loader(SOURCE, toml.replace("struct siz", "struct frame") + 'next = "size"\n')
+    with pytest.raises(DescriptionMismatch, match=r"toml:8: header_chains\[0\]\.next: no member"):
+        decode(program.ram, UNPAGED, program.kernel)
+
+
 @pytest.mark.parametrize("expression", ["1 << order", "flags / divisor"])
 def test_numbers_that_the_guest_got_wrong(loader: Loader, expression: str) -> None:
     found = state(loader, free=expression)

@@ -52,7 +52,11 @@ def test_symbols_suffice_for_raw_offsets(tmp_path: Path) -> None:
     ("expression", "words"),
     [
         ("poll + 8", "no 'poll'; nearest: pool"),
-        ("(struct pool *)pool", "no debug information (build with -g), so no type 'struct pool'"),
+        (
+            "(struct pool *)pool",
+            "no debug information (build with -g), nor [[types]] in the description, so no type "
+            "'struct pool'",
+        ),
         ("(uint31_t *)pool", "no type 'uint31_t'; nearest: uint32_t"),
         ("pool", "is no array"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.decode.belief.slabs import Cache, Caches
+from harness.decode.context import DescriptionMismatch
 from harness.decode.decode import decode
 from harness.decode.state import MemoryState
 from tests.decode.conftest import Loader
@@ -148,3 +149,9 @@ def test_slabs_that_all_caches_claim_are_walked_once_in_all(program: Loaded) -> 
     found = caches(program)
     assert sum(len(cache.slabs) for cache in found.caches) <= len(program.ram.ranges[0]) // 4096
     assert any("back into itself" in fault.message for fault in found.faults)
+
+
+def test_a_misspelt_member_for_the_states(loader: Loader) -> None:
+    program = loader(SOURCE, TOML + 'state = "lits"\n')
+    with pytest.raises(DescriptionMismatch, match=r"caches\[0\]\.state: no member .*nearest: list"):
+        decode(program.ram, UNPAGED, program.kernel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ _LINEAR = '[[page_tables.linear]]\nname = "d"\nvirtual = {}\nend = {}\nframes = 
 _MONITOR = "[monitor]\nprompt = '> '\nrequest = '{}'\nanswer = '{}'"
 _BITMAP = '[[bitmaps]]\nname = "b"\nwords = "w"\nbits = "n"\n'
 _SUBBLOCKS = '[[subblock_heaps]]\nname = "s"\nblocks = "b"\nnext = "n"\nfree = "f"\nmap = "m"\n'
+_BLOCKS = '[[free_lists]]\nname = "f"\nhead = "h"\nnodes = "block"\n'
+_PAIRS = "\n".join(
+    ["[[pair_maps]]", 'name = "f"']
+    + [f'{key} = "1"' for key in ("zones", "base", "size", "max_order", "bytes", "length")]
+    + ['first_bit = "1"', ""]
+)
+_TYPE = (
+    '[[types]]\nname = "{}"\nsize = {}\n[types.members]\nnext = {{ offset = {}, type = "{}" }}\n'
+)
 
 MISTAKES = [
     ('nmae = "x"', 1, "nmae: unknown key; did you mean 'name'?"),
@@ -134,6 +144,55 @@ MISTAKES = [
     ),
     (_SUBBLOCKS + "subblock = 0", 7, "subblock_heaps[0].subblock: 4096 is no multiple of 0"),
     (_SUBBLOCKS + "subblock = 48", 7, "subblock_heaps[0].subblock: 4096 is no multiple of 48"),
+    ('"a\\nb" = 1', 1, r"'a\nb': unknown key"),
+    (f"{'a' * 200} = 1", 1, f"{'a' * 79}…{'a' * 18}': unknown key"),
+    (
+        f"name = [{'1, ' * 99}]",
+        1,
+        f"name: must be a string, not [{'1, ' * 26}1…, 1, 1, 1, 1, 1, 1]",
+    ),
+    (
+        f'[[zones]]\nname = "a"\nend = 0x{"f" * 17}',
+        3,
+        "zones[0].end: must have no more than 64 bits",
+    ),
+    (f"name = 0x{'f' * 9999}", 1, "name: must be a string, not a number of too many digits"),
+    (
+        '[build]\nimage = "k"\nvariables = ["CC"]',
+        3,
+        "build.variables: there is no command to set them in",
+    ),
+    (_PAIRS + 'managed = "m"', 2, "pair_maps[0].name: no [[free_lists]] has this name"),
+    (
+        _BLOCKS + 'style = "null"\n' + _PAIRS + 'managed = "m"',
+        6,
+        "pair_maps[0]: managed and managed_bits go together",
+    ),
+    (
+        _BLOCKS + 'links = "physical"',
+        5,
+        'free_lists[0].links: physical links need nodes = "block" and style = "null"',
+    ),
+    (
+        _BLOCKS + 'style = "null"\nlinks = "physical"',
+        6,
+        "free_lists[0].links: physical links need node, a C type",
+    ),
+    (_TYPE.format("page", 4, 0, "int"), 2, "types[0].name: is not of the form 'struct page'"),
+    (_TYPE.format("struct page", 0, 0, "int"), 3, "types[0].size: is not between 1 and 1048576"),
+    (_TYPE.format("struct page", 1 << 21, 0, "int"), 3, "types[0].size: is not between 1 and"),
+    (_TYPE.format("struct page", 4, 1, "int"), 5, "next: its 4 bytes at offset 1 end beyond the"),
+    (_TYPE.format("struct page", 4, 0, "char[5]"), 5, "next: its 5 bytes at offset 0 end beyond"),
+    (_TYPE.format("struct page", 4, 0, "int[0]"), 5, "next: a signed int[0] has no size"),
+    (_TYPE.format("struct page", 4, 0, "void"), 5, "types[0].members.next: a void has no size"),
+    (_TYPE.format("struct page", 4, 0, "*"), 5, "'*' is no C type such as 'uint8_t', 'struct"),
+    (_TYPE.format("struct page", 4, 0, "struct pge *"), 5, "no type 'struct pge'; nearest: struct"),
+    (
+        _TYPE.format("struct page", 4, 0, "struct page"),
+        5,
+        "cannot hold a struct page, which is not",
+    ),
+    (_TYPE.format("struct page", 4, 0, "int") * 2, 7, "types[1].name: there is a struct page al"),
     ('a = "\nb', 1, "Illegal character"),
     ("a = 1\na = 2", 2, "Cannot overwrite a value"),
 ]
@@ -153,6 +212,15 @@ def test_mistakes_are_named_at_their_line(
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DescriptionError, match="No such file"):
         load_description(tmp_path / "missing.toml")
+    (tmp_path / "deep.toml").write_text("name = " + "[" * 5000)
+    with pytest.raises(DescriptionError, match=r"deep\.toml: its arrays or tables are nested too"):
+        load_description(tmp_path / "deep.toml")
+    (tmp_path / "digits.toml").write_text("name = " + "9" * 5000)
+    with pytest.raises(DescriptionError, match=r"digits\.toml: a number in it has too many dig"):
+        load_description(tmp_path / "digits.toml")
+    (tmp_path / "large.toml").write_text("#" * (1 << 20) + "\n")
+    with pytest.raises(DescriptionError, match=r"large\.toml: larger than 1 MiB"):
+        load_description(tmp_path / "large.toml")
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
     with pytest.raises(DescriptionError, match="not UTF-8 text: byte 8"):
         load_description(tmp_path / "latin.toml")
@@ -164,6 +232,8 @@ def test_lines_are_found_behind_everything_that_toml_allows(tmp_path: Path) -> N
         "c = [\n  [1],\n  # comment\n  [2],\n]\n"
         '[ d . "e f" ] # comment\n  g.h = 1\n'
         "[[i]]\n[i.j]\nk = 1\n[[i]]\n[i.j]\nk = 2\n"
+        'l = \'it """ # [\' # "[\nm = """\\\\"""\nn = "\\"["\np = """"a\n"""""\n'
+        "q = { r = [1] }\ns = '\u2028'\nt = '''\n\\'''''\nu = 1"
     )
     path = tmp_path / "harness.toml"
     path.write_text(text)
@@ -179,7 +249,28 @@ def test_lines_are_found_behind_everything_that_toml_allows(tmp_path: Path) -> N
         ("i", 1): 15,
         ("i", 1, "j"): 16,
         ("i", 1, "j", "k"): 17,
+        ("i", 1, "j", "l"): 18,
+        ("i", 1, "j", "m"): 19,
+        ("i", 1, "j", "n"): 20,
+        ("i", 1, "j", "p"): 21,
+        ("i", 1, "j", "q", "r"): 23,
+        ("i", 1, "j", "s"): 24,
+        ("i", 1, "j", "t"): 25,
+        ("i", 1, "j", "u"): 27,
     }
+
+
+def test_a_long_value_takes_no_longer_than_its_length(tmp_path: Path) -> None:
+    started = time.monotonic()
+    assert _load(tmp_path, 'name = """\n' + "x\n" * 50_000 + '"""\n').name.count("x") == 50_000
+    assert time.monotonic() - started < 5
+
+
+def test_files_of_other_systems(tmp_path: Path) -> None:
+    """A byte order mark, and lines that end with two characters."""
+    (tmp_path / "harness.toml").write_bytes(b'\xef\xbb\xbfname = "x"\r\nnmae = 3\r\n')
+    with pytest.raises(DescriptionError, match=r"harness\.toml:2: nmae: unknown key"):
+        load_description(tmp_path / "harness.toml")
 
 
 @given(data=st.data())

@@ -73,6 +73,7 @@ def test_each_kind_is_found(tmp_path: Path, compiler: str) -> None:
     assert (chain.size, chain.next) == ("size", "next")
     assert '# used = "!is_free"' in text
     assert '# root = "kernel_directory"' in text
+    assert "page_drivers" not in text
 
 
 def test_the_draft_names_the_image(tmp_path: Path) -> None:
@@ -102,9 +103,62 @@ def test_a_kernel_without_a_memory_manager(tmp_path: Path) -> None:
     assert text.count("# None was found.") == 4
 
 
+TEACHING = """
+unsigned char *bitmap;
+unsigned total_blocks, bitmap_size;
+struct entry { unsigned present : 1, rest : 31; };
+struct directory { struct entry entries[1024]; void *tables[1024]; } *current_directory;
+unsigned *page_dir;
+struct directory *directory_of_files[4];
+struct { char c; struct entry directory[1024]; } unaligned __attribute__((aligned(4096)));
+unsigned reserved_bitmap[64];
+"""
+
+
+def test_the_names_that_tutorials_give(tmp_path: Path) -> None:
+    """A byte array found by a pointer, counted in blocks; directories in structures."""
+    description, text = described(tmp_path, TEACHING)
+    bitmaps = {one.words: one.bits for one in description.bitmaps}
+    assert bitmaps == {"bitmap": "total_blocks"}
+    assert '# words = "reserved_bitmap"' in text
+    roots = [line for line in text.splitlines() if line.startswith("# root")]
+    assert roots == ['# root = "current_directory"', '# root = "page_dir"']
+
+
+def test_there_is_one_frame_table(tmp_path: Path) -> None:
+    source = "struct page { unsigned flags, count; } page_map[128], frame_table[128];"
+    description, text = described(tmp_path, source)
+    assert description.frame_table is not None
+    assert description.frame_table.array == "frame_table"
+    assert '# array = "page_map"' in text
+
+
+def test_a_direct_map_up_to_the_last_byte(tmp_path: Path) -> None:
+    path = compile_kernel(tmp_path, "int x;" + BODY, virtual=0xFF100000)
+    text = draft(load_kernel(path), "kernel.elf")
+    assert "# virtual = 0xff000000" in text
+    assert "# end = 0x0\n" in text
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "bits"),
+    [
+        ("unsigned *bitmap, bitmap_size;", "bitmap", "bitmap_size * 8"),
+        ("unsigned *frames, nframes;", "frames", "nframes"),
+    ],
+)
+def test_a_bitmap_that_is_only_possible(tmp_path: Path, source: str, words: str, bits: str) -> None:
+    """A size may be one of words, and a pointer to numbers an array of them."""
+    description, text = described(tmp_path, source)
+    assert description.bitmaps == ()
+    assert f'# words = "{words}"\n# bits = "{bits}"' in text
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("nframes", {"n", "frame"}),
+        ("next", {"next"}),
         ("freePageCount", {"free", "page", "count"}),
         ("nr_free_pages", {"nr", "free", "page"}),
         ("PAGE_FREE", {"page", "free"}),

@@ -45,6 +45,18 @@ def test_symbols_are_those_of_nm(kernel: KernelImage) -> None:
     assert {name: int(value, 16) for value, name in rows} == dict(kernel.symbols)
 
 
+def test_of_two_symbols_with_one_name_the_global_one_counts_else_the_first(tmp_path: Path) -> None:
+    """The linker lists those of the first file first, and global ones last."""
+    twins = "static int {0} = 1; int {1}(void) {{ return {0}++; }}"
+    source = twins.format("local", "one") + "int both = 2; void _start(void) { one(), two(); }"
+    others = (twins.format("local", "two"), twins.format("both", "three"))
+    kernel = load_kernel(compile_kernel(tmp_path, source, others=others))
+    rows = re.findall(r"^(\w+) (.) (local|both)$", _output("nm", "-p", str(kernel.path)), re.M)
+    assert [name for _, _, name in rows] == ["local", "local", "both", "both"]
+    assert kernel.symbols["local"] == int(rows[0][0], 16)
+    assert [kernel.symbols["both"]] == [int(v, 16) for v, kind, name in rows if kind == "D"]
+
+
 def _functions(path: Path) -> dict[str, range]:
     """Return the addresses of each function."""
     rows = re.findall(r": (\w+) +(\d+) FUNC .* (\w+)$", _output("readelf", "-sW", str(path)), re.M)

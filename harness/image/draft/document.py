@@ -63,7 +63,17 @@ _NO_DWARF = """\
 # [[bitmaps]]
 # name = "frames"
 # words = "*(uint32_t **)(symbol + 8)" # a pointer 8 bytes behind a symbol
-# bits = "*(uint32_t *)(symbol + 12)\""""
+# bits = "*(uint32_t *)(symbol + 12)"
+# and for structures declared by hand:
+# [[types]]
+# name = "struct page"
+# size = 8
+# [types.members]
+# flags = { offset = 0, type = "uint8_t" }
+# next = { offset = 4, type = "struct page *" }
+# [frame_table]
+# array = "*(struct page **)symbol"
+# count = "4096\""""
 
 _NO_SYMBOLS = """\
 # The kernel has no symbols (linked with -s, or stripped): only addresses can be named, such as
@@ -145,32 +155,17 @@ def _first(found: Iterable[Candidate]) -> list[Candidate]:
 def _entries(found: Sequence[Candidate]) -> Iterator[str]:
     if not found:
         yield "# None was found."
-    named: set[str] = set()
-    for one in found:
-        # There is one frame table at most, and every list has a name of its own.
-        active = one.likely and not (one.kind == "frame_table" and named)
-        name = str(one.values.get("name", ""))
-        yield from _entry(one, _unique(name, named), active)
-        if active or name:
-            named.add(_unique(name, named))
+    for index, one in enumerate(found):
+        # There is one frame table at most.
+        yield from _entry(one, one.likely and not (one.kind == "frame_table" and index))
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    number = next(n for n in range(1, len(taken) + 2) if _numbered(name, n) not in taken)
-    return _numbered(name, number)
-
-
-def _numbered(name: str, number: int) -> str:
-    return name if number == 1 else f"{name} {number}"
-
-
-def _entry(one: Candidate, name: str, active: bool) -> Iterator[str]:
+def _entry(one: Candidate, active: bool) -> Iterator[str]:
     mark = "" if active else "# "
     header = f"[[{one.kind}]]" if one.kind in _PLURAL else f"[{one.kind}]"
     yield f"{mark}{header} # {_printable(one.why)}"
     for key, value in one.values.items():
-        text = name if key == "name" else value
-        yield f"{mark}{key} = {text if isinstance(text, int) else _quoted(text)}"
+        yield f"{mark}{key} = {value if isinstance(value, int) else _quoted(value)}"
     for key, text in one.hints.items():
         yield f"# {key} = {_quoted(text)}"
 

@@ -43,9 +43,14 @@ class Place:
 
 
 def words_of(name: str) -> frozenset[str]:
-    """Return the words of names such as ``freePageCount`` or ``nr_free_pages``."""
+    """Return the words of names such as ``freePageCount``, ``nr_free_pages`` or ``nframes``."""
     parts = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)
-    return frozenset(p if p.endswith("ss") else p.removesuffix("s") for p in map(str.lower, parts))
+    words = [p if p.endswith("ss") else p.removesuffix("s") for p in map(str.lower, parts)]
+    return frozenset(one for word in words for one in _COUNTED.get(word, (word,)))
+
+
+_COUNTED = {f"n{unit}": ("n", unit) for unit in ("frame", "page", "block", "bit")}
+"""Numbers that are written in one word with what they count."""
 
 
 def places(kernel: KernelImage) -> tuple[Place, ...]:

@@ -13,15 +13,19 @@ from harness.image.draft.places import Place, words_of
 from harness.image.types import TypeTable
 
 _FRAMES = frozenset(["frame", "page", "pfn", "mem", "memory", "pmm", "phy", "physical"])
+_UNITS = _FRAMES | {"block"}
+"""What frames are called where they are counted."""
 _BITMAPS = frozenset(["bitmap", "bitset", "bit", "taken", "used"])
 _COUNTS = frozenset(
-    ["count", "frame", "page", "bit", "total", "nr", "num", "number", "max", "size", "length"]
-)
+    ["count", "frame", "page", "block", "bit", "total", "n", "nr", "num", "number"]
+) | {"max", "size", "length"}
 _SIZES = frozenset(["size", "length", "len", "byte"])
 _STATES = frozenset(["flag", "state", "type", "status", "owner"])
 _FIRST = ({"first", "frame"}, {"first", "page"}, {"first", "pfn"})
 _FREE = frozenset(["free", "available", "avail"])
 _DIRECTORIES = frozenset(["dir", "directory", "pgd", "pd", "pdpt", "pml", "root"])
+_TABLES: dict[tuple[int, int | None], int] = {(4, 1024): 4096, (8, 512): 4096, (8, 4): 32}
+"""Bytes of an entry, and entries, of a top table → bytes of the table, to which it is aligned."""
 _MEMBERS = {
     "users": frozenset(["count", "refcount", "ref", "user", "usage"]),
     "order": frozenset(["order"]),
@@ -56,13 +60,10 @@ def bitmaps(all_: Sequence[Place], types: TypeTable) -> Iterator[Candidate]:
         word = _element(place.type)
         if word is None or not _is_unsigned(word) or place.zones is not None:
             continue
-        if not place.words & _BITMAPS and not _is_map(place.words):
+        if not place.words & (_BITMAPS | {"frame"}) and not _is_map(place.words):
             continue
         plain = place.type.stripped
-        if plain.kind is Kind.ARRAY:
-            bits = f"sizeof({place.expression}) * 8" if (plain.count or 0) >= 4 else None
-        else:
-            bits = _neighbour(all_, place, _COUNTS - {"size"})
+        bits = _bits(all_, place)
         if bits is None:
             continue
         free = bool(words_of(place.name) & _FREE)
@@ -76,10 +77,29 @@ def bitmaps(all_: Sequence[Place], types: TypeTable) -> Iterator[Candidate]:
                 "taken": 0 if free else 1,
             },
             likely=bool(place.words & (_FRAMES | _FREE | {"bitmap"}))
+            and bool(place.words & _BITMAPS or _is_map(place.words))
+            and bits != _bits_of_bytes(all_, place)
             and "reserved" not in place.words,
             why=f"{place.type} {place.expression}",
             hints={} if plain.kind is Kind.ARRAY else {"chosen": f"{place.expression} != 0"},
         )
+
+
+def _bits(all_: Sequence[Place], place: Place) -> str | None:
+    """Return how many bits a bitmap has: by its size, or by a number beside it."""
+    plain = place.type.stripped
+    if plain.kind is Kind.ARRAY:
+        return f"sizeof({place.expression}) * 8" if (plain.count or 0) >= 4 else None
+    counted = _neighbour(all_, place, _COUNTS - {"size"})
+    if counted is not None:
+        return counted
+    return _bits_of_bytes(all_, place)
+
+
+def _bits_of_bytes(all_: Sequence[Place], place: Place) -> str | None:
+    """Return how many bits a bitmap has when the size beside it is one in bytes."""
+    size = _neighbour(all_, place, _SIZES, needed=place.words)
+    return None if size is None else f"{size} * 8"
 
 
 def frame_tables(all_: Sequence[Place], types: TypeTable) -> Iterator[Candidate]:
@@ -243,17 +263,32 @@ def _header_hints(magics: Sequence[str], states: Sequence[str]) -> dict[str, str
 def page_directories(all_: Sequence[Place]) -> Iterator[Place]:
     """Yield what may be a top table: 4 KiB of entries at a page's start, or PAE's four.
 
-    Sizes: SDM volume 3, 4.3 and 4.4.
+    It may lie at the start of a structure; a pointer may lead to it, or to its first entry. Sizes:
+    SDM volume 3, 4.3 and 4.4.
     """
     for place in all_:
-        element = _element(place.type)
-        if element is None or place.type.stripped.kind is not Kind.ARRAY or place.zones:
+        if place.zones or not place.words & _DIRECTORIES:
             continue
-        shape = (element.size, place.type.stripped.count)
-        table = shape in ((4, 1024), (8, 512)) and place.address % 4096 == 0
-        pointers = shape == (8, 4) and place.address % 32 == 0
-        if (table or pointers) and place.words & _DIRECTORIES:
+        plain = place.type.stripped
+        if plain.kind is Kind.POINTER:
+            target = plain.target.stripped
+            found = _table_size(target) is not None or (_is_unsigned(target) and target.size >= 4)
+        else:
+            size = _table_size(plain)
+            found = size is not None and place.address % size == 0
+        if found:
             yield place
+
+
+def _table_size(type_: CType) -> int | None:
+    """Return the bytes of a top table that has this type, or is its first member."""
+    if type_.kind is Kind.STRUCT:
+        first = next(iter(type_.fields()), None)
+        return None if first is None else _table_size(first.type.stripped)
+    if type_.kind is not Kind.ARRAY:
+        return None
+    shape = (type_.target.size, type_.count)
+    return _TABLES.get(shape)
 
 
 def _element(type_: CType) -> CType | None:
@@ -302,7 +337,6 @@ def _neighbour(
         and other.type.stripped.kind is Kind.BASE
         and words_of(other.name) & words
         and (not needed or words_of(other.name) & needed)
-        and other.zones == of.zones
     ]
     own = of.words
     best = max(
@@ -310,6 +344,6 @@ def _neighbour(
         key=lambda one: len(one.words & own) + len(words_of(one.name) & words),
         default=None,
     )
-    if best is None or (not of.scope and not best.words & (own | _FRAMES)):
+    if best is None or (not of.scope and not best.words & (own | _UNITS)):
         return None
     return best.expression

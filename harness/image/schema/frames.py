@@ -9,18 +9,25 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class FrameTable:
-    """An array with one element a frame; all but the first three over an element's members."""
+    """An array with one element a frame; all but the first three and ``chosen`` over an
+    element's members."""
 
     array: str
+    """The array, or a pointer to its first element."""
     count: str
+    """Elements."""
     first_frame: str = "0"
+    """The frame that the first element is about."""
     free: str | None = None
     """True in the element of the first frame of a free block …"""
     order: str | None = None
     """… of 2 to this many frames."""
     reserved: str | None = None
+    """True for a frame that is never the allocator's."""
     users: str | None = None
+    """Counter of those who have the frame."""
     zone: str | None = None
+    """Number of the zone that it is in."""
     chosen: str | None = None
     """True in a boot that has it in use; without it, every boot has."""
     owners: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -32,11 +39,16 @@ class FreeLists:
     """Lists of free blocks, one for each zone and order."""
 
     name: str
+    """What messages call it."""
     head: str
     """Expression of one list's head, with ``zone`` and ``order`` running."""
     zones: str = "1"
+    """How many there are."""
     orders: str = "1"
+    """How many there are: a block of order n has 2^n frames."""
     style: Literal["circular", "null"] = "circular"
+    """circular: back to the head, which is a link itself; null: a pointer leads to the first, and
+    NULL ends it."""
     nodes: Literal["frame_table", "block"] = "frame_table"
     """Whose member the link is: the frame table's element, or the free block itself."""
     links: Literal["virtual", "physical"] = "virtual"
@@ -50,7 +62,9 @@ class FreeLists:
     link: str | None = None
     """The member that links; None when the node is the link."""
     next: str = "next"
+    """The link's member that leads to the next node …"""
     previous: str | None = None
+    """… and the one that leads back."""
     blocks: str | None = None
     """Counter of one list, in blocks."""
     frames: str | None = None
@@ -74,6 +88,7 @@ class PairMap:
     name: str
     """Of the free lists that it goes with."""
     zones: str
+    """How many there are."""
     base: str
     """Physical address from which blocks and buddies are counted …"""
     size: str
@@ -83,6 +98,7 @@ class PairMap:
     bytes: str
     """The bitmap, bit 0 of byte 0 first, of so many bytes:"""
     length: str
+    """Bytes."""
     first_bit: str
     """Of the pairs of one ``order``, which is running too."""
     managed: str | None = None
@@ -98,13 +114,19 @@ class Bitmap:
     """One bit a frame, bit 0 of word 0 first."""
 
     name: str
+    """What messages call it."""
     words: str
+    """An array, or a pointer to its first element; of integers of any width."""
     bits: str
+    """How many bits, and frames, there are."""
     moment: str = "ready"
     """``ready`` or a name under ``[moments]``."""
     first_frame: str = "0"
+    """The frame that bit 0 is about."""
     taken: Literal[0, 1] = 1
+    """What a bit says of a frame that is not free."""
     free_count: str | None = None
+    """Counter of the free frames."""
     gone: str | None = None
     """True once the bitmap has been handed over."""
     chosen: str | None = None
@@ -127,9 +149,11 @@ class Bump:
     """A bump allocator: an array of ranges of memory, each given out from its start up."""
 
     name: str
+    """What messages call it."""
     array: str
     """Of ``count`` elements, ascending, over the members of one of which are:"""
     count: str
+    """Elements."""
     start: str
     """Its first byte (this and the next two: physical addresses) …"""
     cursor: str
@@ -152,13 +176,19 @@ class Metadata:
     """
 
     name: str
+    """What messages call them."""
     start: str | None = None
+    """First byte: virtual address."""
     length: str | None = None
+    """Bytes."""
     chain: str | None = None
+    """Pointer to the first of a list of frames that NULL ends."""
     next: str | None = None
+    """The member that links."""
     reserved: bool = False
     """Taken before the frame allocator existed."""
     owner: str | None = None
+    """The frame table's name for them, when they come from the frame allocator."""
     chosen: str | None = None
     """True in a boot that has it in use; without it, every boot has."""
 
@@ -171,6 +201,8 @@ class Held:
     """
 
     words: str
+    """An array, or a pointer to its first element."""
     bits: str
+    """How many bits, and frames, there are."""
     chosen: str | None = None
     """True in a boot that has it in use; without it, every boot has."""

@@ -10,25 +10,39 @@ class Heap:
     """A kernel virtual area [``start``, ``end``) given out in areas of whole pages."""
 
     name: str
+    """What messages call it."""
     start: str
+    """First byte: virtual address …"""
     end: str
+    """… and the first one behind it."""
     areas: str
     """Head of a circular list of:"""
     area: str
     """C type of an area's record, and its members:"""
     link: str
+    """Its link, a structure."""
     area_start: str
+    """Virtual address."""
     area_pages: str
+    """Pages of 4 KiB."""
     area_used: str
+    """True for an area that somebody has."""
     next: str = "next"
+    """The link's member that leads to the next area …"""
     previous: str | None = None
+    """… and the one that leads back."""
     header: str | None = None
     """C type at the start of each used area, and its members:"""
     size: str | None = None
+    """Bytes that the caller asked for, over the header's members."""
     magic: str | None = None
+    """True in a sound header."""
     blocks: str | None = None
+    """Counters: used areas …"""
     frames: str | None = None
+    """… the pages of them …"""
     bytes: str | None = None
+    """… and the bytes in them, without headers."""
     owner: str | None = None
     """The frame table's name for this heap's frames."""
     chosen: str | None = None
@@ -44,6 +58,7 @@ class SubblockHeap:
     """
 
     name: str
+    """What messages call it."""
     blocks: str
     """Pointer to the first block of a list that ends with NULL; of a block, over its members:"""
     next: str
@@ -77,11 +92,13 @@ class Caches:
     """Caches of objects of one size each, in slabs of one page with a header in it."""
 
     name: str
+    """What messages call them."""
     caches: str
     """Head of a circular list of:"""
     cache: str
     """C type of a cache's record, and its members:"""
     link: str
+    """Its link, a structure."""
     label: str
     """The cache's name, an array of char."""
     size: str
@@ -103,6 +120,7 @@ class Caches:
     slab: str
     """C type of a slab's header, and over its members:"""
     slab_link: str
+    """Its link, a structure."""
     slab_header: str
     """Bytes from the page's start to the header."""
     slab_cache: str
@@ -110,12 +128,15 @@ class Caches:
     free: str
     """Address of the first free object's link."""
     in_use: str | None = None
+    """Live objects."""
     key: str | None = None
     """What must be the header's own virtual address."""
     state: str | None = None
     """An array of words with one bit an object, 1 in a live one."""
     next: str = "next"
+    """The links' member that leads to the next one …"""
     previous: str | None = None
+    """… and the one that leads back."""
     live: str | None = None
     """Counters over a cache's members: live objects …"""
     slabs: str | None = None
@@ -141,22 +162,29 @@ class LargeBlocks:
     """Blocks that have whole pages to themselves, with a header in front."""
 
     name: str
+    """What messages call them."""
     blocks: str
     """Head of a circular list of:"""
     block: str
     """C type of a block's header, and its members:"""
     link: str
+    """Its link, a structure."""
     size: str
     """Bytes, without the header."""
     pages: str
+    """Pages of 4 KiB, the header's included."""
     key: str | None = None
     """What must be the header's own virtual address."""
     next: str = "next"
+    """The link's member that leads to the next block …"""
     previous: str | None = None
+    """… and the one that leads back."""
     count: str | None = None
     """Counters: blocks …"""
     bytes: str | None = None
+    """… the bytes in them, without headers …"""
     frames: str | None = None
+    """… and their pages."""
     owner: str | None = None
     """The frame table's name for the blocks' frames."""
     chosen: str | None = None
@@ -172,6 +200,7 @@ class HeaderChain:
     """
 
     name: str
+    """What messages call it."""
     first: str
     """Virtual address of the first header; 0: there is none yet."""
     header: str
@@ -185,6 +214,7 @@ class HeaderChain:
     end: str | None = None
     """Virtual address at which the last block ends."""
     magic: str | None = None
+    """True in a sound header."""
     used: str | None = None
     """True for a block that somebody has; without it all are."""
     merged: bool = False

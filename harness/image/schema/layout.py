@@ -15,7 +15,9 @@ class Zone:
     """A zone of physical memory, from the end of the one before it to ``end``, in bytes."""
 
     name: str
+    """What messages call it."""
     end: int
+    """Physical address of the first byte behind it."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class FirmwareMap:
     """The kernel's own table of regions, ascending; of ``count`` elements, over the members of
     one of which are:"""
     count: str | None = None
+    """Elements."""
     start: str | None = None
     """Its first frame …"""
     end: str | None = None
     """… and the first one behind it."""
     usable: str | None = None
+    """True for memory that the kernel may use."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,19 @@ class LinearMapping:
     """Pages [``virtual``, ``end``) that map frames 0, 1, 2 … in order."""
 
     name: str
+    """What messages call it."""
     virtual: Address
+    """First byte."""
     end: Address
+    """The first byte behind it."""
     frames: tuple[Literal["usable", "image", "all"], ...]
     """Sets of the model's; all: whatever lies there."""
     writable: bool = True
+    """Pages are writable; those of the image are as the ELF says."""
     user: bool = False
+    """Pages are open to user programs."""
     global_: bool = False
+    """Pages are global."""
     except_: tuple[tuple[str, str], ...] = ()
     """[start, end) expressions: virtual addresses left unmapped."""
 
@@ -62,8 +72,11 @@ class WindowMapping:
     """Virtual addresses [``virtual``, ``end``) of temporary mappings that own nothing."""
 
     name: str
+    """What messages call it."""
     virtual: Address
+    """First byte."""
     end: Address
+    """The first byte behind it."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,9 @@ class UserSpace:
     """Virtual addresses [``virtual``, ``end``) that are the user programs'."""
 
     virtual: Address
+    """First byte."""
     end: Address
+    """The first byte behind it."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,8 @@ class PageTables:
     root: str | None = None
     """The top table: an array or a pointer (virtual), or a number (physical); else that of CR3."""
     linear: tuple[LinearMapping, ...] = ()
+    """Mappings of memory in order."""
     window: tuple[WindowMapping, ...] = ()
+    """Places of temporary mappings."""
     user: UserSpace | None = None
     """Without it, all that lies below the lowest linear map."""

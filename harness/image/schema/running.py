@@ -28,6 +28,7 @@ class Boot:
     """How the kernel may be started."""
 
     paths: tuple[Literal["direct", "multiboot", "iso"], ...] = ("direct", "multiboot", "iso")
+    """Ways on which it boots."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Preset:
     """One of the memory managers that the kernel can be."""
 
     name: str
+    """What ``--preset`` takes."""
     append: str = ""
     """Words for the command line."""
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -48,7 +50,9 @@ class Console:
     """Lines by which the kernel tells how it fares; each pattern is searched in one line."""
 
     first: re.Pattern[str] | None = None
+    """The first line that it prints."""
     ready: re.Pattern[str] | None = None
+    """It has come up: the machine is looked at from here on."""
     panic: re.Pattern[str] | None = None
     """May have a group ``message``."""
     refused: re.Pattern[str] | None = None
@@ -64,6 +68,7 @@ class Monitor:
     """The command line that the kernel offers on its console."""
 
     prompt: str
+    """What it prints when it waits for a command."""
     request: str
     """With ``{tag}`` (a decimal number) and ``{command}``."""
     answer: str
@@ -92,7 +97,10 @@ class Tape:
     header: str
     """C type at the module's start, and those of the elements of its three arrays:"""
     operation: str
+    """C type."""
     result: str
+    """C type."""
     slot: str
+    """C type."""
     names: str
     """How the kernel's enumerators are called, with ``{name}``: a kind, a flag, MAGIC or WRONG."""
