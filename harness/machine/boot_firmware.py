@@ -45,7 +45,7 @@ def start(spec: MachineSpec) -> tuple[Vm, BootInformation | None, Ending | None]
 def _run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers | None]:
     watch = Watch(vm, spec.kernel)
     entry = spec.kernel.entry
-    with vm.debugger() as stub:
+    with vm.stub() as stub:
         # A breakpoint of the debugger's, not an instruction in memory: the loader has yet to
         # write there. Other code may run at that address before.
         stub.insert_breakpoint(entry)

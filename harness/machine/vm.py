@@ -174,7 +174,7 @@ class Vm:
         return int(found[1], 16) if found else None
 
     @contextlib.contextmanager
-    def debugger(self) -> Iterator[GdbStub]:
+    def stub(self) -> Iterator[GdbStub]:
         """Attach to QEMU's GDB stub; the machine is paused, and stays as it is at the end.
 
         The stub is started for the occasion, on a pair of sockets: no name, nothing to clean up.
