@@ -48,6 +48,7 @@ class Machine:
         # A display keeps its memory over a reset: what stood there would be taken for this boot's.
         reset = self.running and not has_display(self.spec)
         if self._vm is not None and reset:
+            self._vm.detach()
             self._vm.pause()
             self._vm.reset()  # keeps RAM: QEMU is at it while RAM is loaded
             boot_direct.load(self._vm, self._prepared, again=True)
