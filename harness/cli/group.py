@@ -16,6 +16,7 @@ from harness.cli.init import init
 from harness.cli.inspect import inspect
 from harness.cli.maps import maps
 from harness.cli.run import run
+from harness.cli.shell import shell
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -30,6 +31,7 @@ def cli() -> None:
       harness run --map dmesg.txt                   the map in a bug report
       harness boot --memory 16M                     a kernel's console in this terminal
       harness inspect --memory 1G --json            what its memory manager believes
+      harness shell --memory 64M                    a Python prompt with a live guest
       harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
 
@@ -37,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (run, boot, inspect, init, compare, maps, build, doctor, bench):
+for command in (run, boot, inspect, shell, init, compare, maps, build, doctor, bench):
     cli.add_command(command)
 
 
