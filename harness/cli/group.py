@@ -18,6 +18,7 @@ from harness.cli.inspect import inspect
 from harness.cli.maps import maps
 from harness.cli.replay import replay
 from harness.cli.run import run
+from harness.cli.shell import shell
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +33,7 @@ def cli() -> None:
       harness run --map dmesg.txt                   the map in a bug report
       harness boot --memory 16M                     a kernel's console in this terminal
       harness inspect --memory 1G --json            what its memory manager believes
+      harness shell --memory 64M                    a Python prompt with a live guest
       harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
       harness fuzz --time 10m                       machines that nobody thought of
@@ -40,7 +42,12 @@ def cli() -> None:
     """
 
 
-for command in (run, boot, inspect, init, compare, fuzz, replay, maps, build, doctor, bench):
+_COMMANDS = (
+    *(run, boot, inspect, shell),
+    *(init, maps, compare, fuzz, replay),
+    *(build, doctor, bench),
+)
+for command in _COMMANDS:
     cli.add_command(command)
 
 
