@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.check.inspect import Inspection, inspect_guest
+from harness.check.checked_guest import CheckedGuest
+from harness.check.inspect import Inspection
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
@@ -115,11 +116,8 @@ class Session:
         return Touch(*(answer.number(name) for name in ("fault", "error", "address")))
 
     def inspect(self) -> Inspection:
-        """Pause, decode and check; the guest runs again afterwards."""
-        self.guest.pause()
-        inspection = inspect_guest(self.guest)
-        self.guest.resume()
-        return inspection
+        """Decode and check."""
+        return CheckedGuest(self.guest).inspect()
 
     def assert_sound(self) -> Inspection:
         """See that the whole state is right."""
