@@ -7,6 +7,7 @@ import sys
 import click
 
 from harness.cli.bench import bench
+from harness.cli.blame import blame
 from harness.cli.boot import boot
 from harness.cli.build import build
 from harness.cli.compare import compare
@@ -30,6 +31,7 @@ def cli() -> None:
       harness run --map dmesg.txt                   the map in a bug report
       harness boot --memory 16M                     a kernel's console in this terminal
       harness inspect --memory 1G --json            what its memory manager believes
+      harness blame '&zones[0]'                     who wrote a word of memory
       harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
 
@@ -37,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (run, boot, inspect, init, compare, maps, build, doctor, bench):
+for command in (run, boot, inspect, blame, init, compare, maps, build, doctor, bench):
     cli.add_command(command)
 
 

@@ -83,6 +83,10 @@ class GdbStub:
         except ValueError:
             raise StubError(f"the stub gave a packet size of {sizes[0]!r}") from None
 
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when the stub has said something."""
+        return self._socket.fileno()
+
     def request(self, data: bytes) -> bytes:
         """Send one packet to the stopped target and return the answer, whatever it is."""
         if self._running:
