@@ -12,7 +12,7 @@ import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from harness.debug.history import WORD, Write
 from harness.debug.stores import StoreTable
@@ -94,23 +94,21 @@ class Follower:
         """
         seen = [0] * len(self.words)
         found: list[list[Write]] = [[] for _ in self.words]
-        idle = True
         with self.guest.debugger() as stub:
-            run = _Run(self.guest, stub, self._watched)
+            run = _Run(self.guest, stub, self._watched, length)
+            idle = True
             while True:
-                if idle and not run.approach(_next(due, run.count) - slack - 1, length):
-                    break
+                if idle and run.approach(_next(due, run.count) - slack - 1):
+                    seen = [table.total(index) for index in range(len(self.words))]
                 stop = run.resume()
                 if stop is None:
-                    break
+                    return found
                 idle = True
-                for index in range(len(self.words)):
-                    total = table.total(index)
-                    if total > seen[index]:
-                        new = list(self._listed(stop, index, table.last(index, seen[index])))
+                for index, before in enumerate(seen):
+                    if table.total(index) > before:
+                        new = list(self._listed(stop, index, table.last(index, before)))
                         found[index] += new
-                        seen[index], idle = total, idle and not new
-        return found
+                        seen[index], idle = table.total(index), idle and not new
 
     def _listed(self, stop: Stop, index: int, rows: Iterable[Mapping[str, int]]) -> Iterator[Write]:
         for row in rows:
@@ -132,8 +130,8 @@ class Follower:
         found: list[deque[Write]] = [deque(maxlen=most) for _ in self.words]
         totals = [0] * len(self.words)
         with self.guest.debugger() as stub:
-            run = _Run(self.guest, stub, self._watched)
-            run.approach(0, length)
+            run = _Run(self.guest, stub, self._watched, length)
+            run.approach(0)
             for _ in range(MOST_STOPS):
                 stop = run.resume()
                 if stop is None:
@@ -159,29 +157,32 @@ def _next(due: Sequence[int], count: int) -> int:
 
 
 class _Run:
-    """A replay under a debugger."""
+    """A replay under a debugger, up to the end of the record."""
 
-    def __init__(self, guest: CountedGuest, stub: GdbStub, watched: Sequence[int]) -> None:
-        self._guest, self._stub, self._watched = guest, stub, watched
+    def __init__(
+        self, guest: CountedGuest, stub: GdbStub, watched: Sequence[int], length: int
+    ) -> None:
+        self._guest, self._stub, self._watched, self._length = guest, stub, watched, length
         self._armed = False
         self.count = guest.executed()
         self.hit = 0
         """The virtual address at which the last stop's watchpoint is."""
 
-    def approach(self, count: int, length: int) -> bool:
-        """Run without watchpoints until ``count``, if that is still to come, then set them.
+    def approach(self, count: int) -> bool:
+        """Run without watchpoints until ``count`` at most, if that is still to come, then set them.
 
-        Return False when the record ends before.
+        Return whether the guest has run.
         """
-        if count > self.count:
+        ahead = count > self.count
+        if ahead:
             self._arm(False)
-            break_at(self._guest, min(count, length))
-            self._go_on()
-            if self.count < min(count, length) or self.count >= length:
-                return False
-            break_at(self._guest, length)
+            break_at(self._guest, min(count, self._length))
+            self._stub.resume()
+            _stop_reply(self._guest, self._stub)
+            self.count = self._guest.executed()
+            break_at(self._guest, self._length)
         self._arm(True)
-        return True
+        return ahead
 
     def _arm(self, armed: bool) -> None:
         if armed != self._armed:
@@ -192,18 +193,15 @@ class _Run:
 
     def resume(self) -> Stop | None:
         """Run to the next stop at a watchpoint; None when there is none up to the end."""
-        if not self._go_on():
+        if self.count >= self._length:
             return None
-        return Stop(self.count, self._guest.registers(), self._guest)
-
-    def _go_on(self) -> bool:
-        """Run to the next stop; return whether it is at a watchpoint."""
         self._stub.resume()
         _, watchpoint, rest = _stop_reply(self._guest, self._stub).partition("watch:")
         self.count = self._guest.executed()
-        if watchpoint:
-            self.hit = int(rest.partition(";")[0], 16)
-        return bool(watchpoint)
+        if not watchpoint:
+            return None
+        self.hit = int(rest.partition(";")[0], 16)
+        return Stop(self.count, _registers(self._stub), self._guest)
 
 
 def _stop_reply(guest: CountedGuest, stub: GdbStub) -> str:
@@ -220,6 +218,12 @@ def _stop_reply(guest: CountedGuest, stub: GdbStub) -> str:
         if stub.fileno() in ready:
             return stub.wait_for_stop()
     raise MachineTimeout(f"the replay came to no stop within {STOP_SECONDS:g} s")
+
+
+def _registers(stub: GdbStub) -> Registers:
+    """Return the registers; the stub is quicker at that than QEMU's monitor."""
+    values = stub.qemu_i386_registers()
+    return Registers(**{item.name: values.get(item.name, 0) for item in fields(Registers)})
 
 
 def _control(registers: Registers) -> ControlRegisters:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from harness.check.inspect import Inspectable, control_registers
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.c_syntax import ExpressionError, NoValue
 from harness.decode.expression import Evaluator
 from harness.decode.page_tables import decode_page_tables
+from harness.image.kernel_image import KernelImage
 
 
 class NoPlace(ValueError):
@@ -16,8 +19,9 @@ class NoPlace(ValueError):
 def physical_of(guest: Inspectable, text: str, physical: bool = False) -> int:
     """Return the physical address that ``text`` means in a paused guest.
 
-    A number, a symbol or a C expression is a virtual address, as the page tables map it now; a
-    number that they do not map is physical, and with ``physical`` each is. Raise :class:`NoPlace`.
+    A number, a symbol or a C expression is a virtual address, as the page tables map it now. A
+    number that they do not map is physical, and with ``physical`` each is; a variable that they do
+    not map is where it was loaded. Raise :class:`NoPlace`.
     """
     tables = decode_page_tables(guest.ram, control_registers(guest))
     space = AddressSpace(guest.ram, tables)
@@ -30,7 +34,15 @@ def physical_of(guest: Inspectable, text: str, physical: bool = False) -> int:
     except NotReadable as error:
         if number is not None:
             return number
+        if in_image := _in_image(guest.kernel, address):
+            return in_image
         raise NoPlace(f"{text!r} cannot be followed: {error}") from None
+
+
+def _in_image(kernel: KernelImage, virtual: int) -> int | None:
+    with contextlib.suppress(LookupError):
+        return kernel.physical(virtual)
+    return None
 
 
 def _number(text: str) -> int | None:
