@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from harness.check.violation import Violation
+from harness.debug.accuse import Accusation
 from harness.debug.history import Blame, History, Write
 from harness.machine.backtrace import Frame
 
 EARLIER = 9
 """Writes before the last one that are told unless all are wanted."""
+BRIEFLY = 2
+"""Writes before the last one that are told with a violation."""
 
 
 def blame_text(blame: Blame, everything: bool = False) -> str:
@@ -29,14 +33,26 @@ def blame_json(blame: Blame) -> dict[str, Any]:
     }
 
 
-def culprit_text(history: History) -> str:
-    """Return one line about who wrote a word last."""
-    write = history.culprit
-    if write is None:
-        return f"never written: 0x{history.final:08x} is from {history.source}"
-    where = f"{_where(write)}, at instruction {write.count}: {_values(write)}"
-    callers = ", ".join(frame.function or f"0x{frame.address:08x}" for frame in write.frames[1:])
-    return f"written by {where}" + (f"; called from {callers}" if callers else "")
+def accusation_text(accusation: Accusation, violation: Violation) -> list[str]:
+    """Return lines about who is to blame for one violation; none where nothing is known."""
+    if violation in accusation.unseen:
+        return ["the boot that was recorded does not show this: it took another path"]
+    if (history := accusation.histories.get(violation)) is None:
+        return []
+    stores = [write for write in reversed(history.writes) if write.change is None]
+    place = f"the word at physical 0x{history.physical:08x}"
+    if not stores:
+        return [f"{place} was never written: 0x{history.final:08x} is from {history.source}"]
+    last, earlier = stores[0], stores[1 : 1 + BRIEFLY]
+    lines = [f"{place} was last written by {_at(last)}"]
+    if last.frames[1:]:
+        callers = ", ".join(frame.function or f"0x{frame.address:08x}" for frame in last.frames[1:])
+        lines.append(f"called from {callers}")
+    return [*lines, *(f"before that by {_at(write)}" for write in earlier)]
+
+
+def _at(write: Write) -> str:
+    return f"{_where(write)}: {_values(write)}, instruction {write.count}"
 
 
 def _history(history: History, everything: bool) -> Iterator[str]:
@@ -90,3 +106,9 @@ def _history_json(history: History) -> dict[str, Any]:
 
 def _write_json(write: Write) -> dict[str, Any]:
     return asdict(write) | {"change": write.change and write.change.name.lower()}
+
+
+def accusation_json(accusation: Accusation, violations: Iterable[Violation]) -> list[Any]:
+    """Return for each of ``violations`` its word's history, or null."""
+    histories = (accusation.histories.get(one) for one in violations)
+    return [None if one is None else _history_json(one) for one in histories]
