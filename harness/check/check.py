@@ -23,6 +23,7 @@ from harness.check.ledger import Ledger, build_ledger, check_ledger
 from harness.check.model import READY, Model
 from harness.check.paging import check_paging
 from harness.check.pair_maps import check_pair_maps
+from harness.check.places import physical_at, with_places
 from harness.check.runs import FRAME_SIZE
 from harness.check.slabs import check_slabs
 from harness.check.spaces import check_spaces
@@ -61,7 +62,7 @@ def examine(model: Model, state: MemoryState) -> Examination:
     violations += [*check_bitmaps(model, state), *check_bumps(model, state)]
     if state.moment == READY:
         violations += check_firmware_map(model, state)
-        violations += check_ledger(model, ledger)
+        violations += check_ledger(model, state, ledger)
         violations += check_held(model, state)
         violations += check_frame_table(model, state, blocks, ledger)
         violations += check_free_lists(model, state, everything)
@@ -72,7 +73,8 @@ def examine(model: Model, state: MemoryState) -> Examination:
         violations += check_header_chains(state)
         violations += check_spaces(state, ledger)
         violations += [*check_slabs(state), *check_large_blocks(state), *check_heap_bytes(state)]
-    return Examination(causes_first(violations), summarise(model, ledger, blocks), ledger)
+    found = with_places(causes_first(violations), state)
+    return Examination(found, summarise(model, ledger, blocks), ledger)
 
 
 def _span(state: MemoryState) -> int:
@@ -90,7 +92,10 @@ def _check_faults(state: MemoryState) -> tuple[Violation, ...]:
         way = f" (by way of {'physical ' if fault.physical else ''}{chain})" if chain else ""
         message = f"{fault.structure}: {fault.message}{way}"
         culprit = fault.chain[-1] if fault.chain else None
-        findings.add(_kind(fault), message, ("V5",), culprit, fault.physical)
+        word = fault.at
+        if word is not None and not fault.physical:
+            word = physical_at(state.page_tables, word)
+        findings.add(_kind(fault), message, ("V5",), culprit, fault.physical, word)
     return findings.result()
 
 

@@ -67,7 +67,8 @@ def _check_segment(findings: Findings, kernel: KernelImage, ram: Ram, segment: S
         place += f", {function[0]}+0x{function[1]:x}"
     words = f"the kernel's {name} at physical 0x{segment.physical + first:x} ({place})"
     message = f"{words} {_in_words(found, expected, differs, 'the ELF has')}"
-    findings.add(kind, message, ("V2", "V9"), segment.physical + first)
+    at = segment.physical + first
+    findings.add(kind, message, ("V2", "V9"), at, word=at)
 
 
 def _check_placement(findings: Findings, kernel: KernelImage, ram: Ram, placed: Kept) -> None:
@@ -83,7 +84,7 @@ def _check_placement(findings: Findings, kernel: KernelImage, ram: Ram, placed: 
     first = placed.start + int(differs[0])
     words = f"the boot loader's {placed.name} at physical 0x{first:x}"
     message = f"{words} {_in_words(found, placed.data, differs, 'the kernel was given')}"
-    findings.add("boot-loader", message, ("V2", "V9"), first)
+    findings.add("boot-loader", message, ("V2", "V9"), first, word=first)
 
 
 def _bytes_at(

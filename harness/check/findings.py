@@ -26,6 +26,13 @@ from harness.check.violation import Violation
 LIMIT = 25
 """Violations of one kind that are spelled out."""
 
+WordOf = Callable[[int], int | None]
+"""Returns the physical address of what is believed of a frame or page, None if that is unknown."""
+
+
+def nowhere(number: int) -> None:
+    """Be the place of a belief that stands nowhere in particular."""
+
 
 class Findings:
     """The violations that one family of checks found."""
@@ -43,13 +50,14 @@ class Findings:
         properties: tuple[str, ...],
         address: int | None = None,
         physical: bool = True,
+        word: int | None = None,
     ) -> None:
         """Report one violation of ``kind``, which is named within the family."""
         self._found[kind] += 1
         self._breaks[kind] = properties
         if self._found[kind] <= LIMIT:
             name = f"{self._family}.{kind}"
-            self._violations.append(Violation(name, message, properties, address, physical))
+            self._violations.append(Violation(name, message, properties, address, physical, word))
 
     def add_each(
         self,
@@ -69,26 +77,44 @@ class Findings:
         self._found[kind] += max(0, len(found) - LIMIT)
 
     def add_frames(
-        self, kind: str, mask: Mask, what: str, properties: tuple[str, ...], first: int = 0
+        self,
+        kind: str,
+        mask: Mask,
+        what: str,
+        properties: tuple[str, ...],
+        first: int = 0,
+        word_of: WordOf = nowhere,
     ) -> None:
         """Report each run of true elements; element 0 is about frame ``first``.
 
         ``what`` goes on behind "frame 0x… (physical 0x…) is", or "frames … are"; of words like
-        ``[it|them]`` it takes what goes with that.
+        ``[it|them]`` it takes what goes with that. ``word_of`` says where in memory the wrong
+        belief about a run's first frame is; with pages below, about a page.
         """
-        self._add_runs(kind, runs(mask), what, properties, first, physical=True)
+        self._add_runs(kind, runs(mask), what, properties, first, True, word_of)
 
     def add_pages(
-        self, kind: str, mask: Mask, what: str, properties: tuple[str, ...], first: int = 0
+        self,
+        kind: str,
+        mask: Mask,
+        what: str,
+        properties: tuple[str, ...],
+        first: int = 0,
+        word_of: WordOf = nowhere,
     ) -> None:
         """Report each run of true elements; element 0 is about the virtual page ``first``."""
-        self._add_runs(kind, runs(mask), what, properties, first, physical=False)
+        self._add_runs(kind, runs(mask), what, properties, first, False, word_of)
 
     def add_page_runs(
-        self, kind: str, rows: npt.NDArray[np.int64], what: str, properties: tuple[str, ...]
+        self,
+        kind: str,
+        rows: npt.NDArray[np.int64],
+        what: str,
+        properties: tuple[str, ...],
+        word_of: WordOf = nowhere,
     ) -> None:
         """Report runs of virtual pages, given as rows (first, behind the last)."""
-        self._add_runs(kind, rows, what, properties, 0, physical=False)
+        self._add_runs(kind, rows, what, properties, 0, False, word_of)
 
     def _add_runs(
         self,
@@ -98,13 +124,14 @@ class Findings:
         properties: tuple[str, ...],
         offset: int,
         physical: bool,
+        word_of: WordOf,
     ) -> None:
         in_words = frames_in_words if physical else pages_in_words
         for row in rows[:LIMIT]:
             first, end = offset + int(row[0]), offset + int(row[1])
             ending = in_number(what, one=end - first == 1)
             message = f"{in_words(first, end)} {is_or_are(first, end)} {ending}"
-            self.add(kind, message, properties, first * FRAME_SIZE, physical)
+            self.add(kind, message, properties, first * FRAME_SIZE, physical, word_of(first))
         self._found[kind] += max(0, len(rows) - LIMIT)
 
     def result(self) -> tuple[Violation, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from harness.check.blocks import Blocks
 from harness.check.findings import Findings
 from harness.check.ledger import RESERVED, Ledger, decoded_owners
 from harness.check.model import ALLOCATABLE, IMAGE, Model
+from harness.check.places import element_place
 from harness.check.runs import Mask, runs_by_key
 from harness.check.taken import boot_time_records
 from harness.check.violation import Violation
@@ -36,15 +38,19 @@ class _Subject:
         described = self.model.description.frame_table
         return described is not None and getattr(described, member) is not None
 
-    def report(self, kind: str, mask: Mask, what: str, *breaks: str) -> None:
-        """Report the frames of a mask over the table's elements."""
-        self.findings.add_frames(kind, mask, what, breaks, self.table.first_frame)
+    def report(
+        self, kind: str, mask: Mask, what: str, *breaks: str, member: str | None = None
+    ) -> None:
+        """Report the frames of a mask over the table's elements; ``member`` is what is wrong."""
+        place = partial(element_place, self.table, member or kind)
+        self.findings.add_frames(kind, mask, what, breaks, self.table.first_frame, place)
 
     def report_run(self, kind: str, elements: range, what: str, *breaks: str) -> None:
         """Report a run of the table's elements."""
         first = self.table.first_frame + elements.start
         one = np.ones(len(elements), dtype=np.bool_)
-        self.findings.add_frames(kind, one, what, breaks, first)
+        place = partial(element_place, self.table, kind)
+        self.findings.add_frames(kind, one, what, breaks, first, place)
 
 
 def check_frame_table(
@@ -91,8 +97,12 @@ def _check_heads(subject: _Subject) -> None:
     listed[index] = True
     unlisted = table.free & ~listed
     unmarked = listed & ~table.free
-    subject.report("unlisted", unlisted, "marked as free, but on no free list", "V3", "V5")
-    subject.report("unmarked", unmarked, "on a free list, but not marked as free", "V4", "V5")
+    subject.report(
+        "unlisted", unlisted, "marked as free, but on no free list", "V3", "V5", member="free"
+    )
+    subject.report(
+        "unmarked", unmarked, "on a free list, but not marked as free", "V4", "V5", member="free"
+    )
 
 
 def _check_orders(subject: _Subject) -> None:
@@ -173,9 +183,10 @@ def _check_owners(subject: _Subject, ledger: Ledger) -> None:
             continue
         strays = marked & ~found & ours
         what = f"marked as {name}, but nothing decoded uses [it|them] as that"
-        subject.report("owner", strays, what, "V3", "V5")
+        subject.report("owner", strays, what, "V3", "V5", member=name)
         unmarked = found & ~marked & ours
-        subject.report("owner", unmarked, f"used as {name}, but not marked as that", "V4", "V5")
+        what = f"used as {name}, but not marked as that"
+        subject.report("owner", unmarked, what, "V4", "V5", member=name)
 
 
 def _found(ledger: Ledger, names: tuple[str, ...], part: slice) -> npt.NDArray[np.bool_]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from harness.check.blocks import Blocks
 from harness.check.findings import Findings
 from harness.check.model import ALLOCATABLE, Model
+from harness.check.places import physical_at
 from harness.check.runs import FRAME_SIZE, in_number, outward
 from harness.check.violation import Violation
 from harness.decode.belief.frames import FreeLists
@@ -33,7 +34,7 @@ def check_free_lists(model: Model, state: MemoryState, blocks: Blocks) -> tuple[
         if free_lists.merged:
             top = max((found.order for found in free_lists.lists), default=0)
             _check_merged(findings, model, own.where(own.inside), top)
-        _check_list_counters(findings, model, free_lists)
+        _check_list_counters(findings, model, state, free_lists)
         _check_zone_counters(findings, model, state, free_lists)
     return findings.result()
 
@@ -113,7 +114,9 @@ def _block(start: int, order: int) -> str:
     return f"the free block at frame 0x{start:x} (physical 0x{start * FRAME_SIZE:x}, order {order})"
 
 
-def _check_list_counters(findings: Findings, model: Model, free_lists: FreeLists) -> None:
+def _check_list_counters(
+    findings: Findings, model: Model, state: MemoryState, free_lists: FreeLists
+) -> None:
     for found in free_lists.lists:
         if found.count is not None and found.count != len(found.frames):
             message = (
@@ -122,7 +125,8 @@ def _check_list_counters(findings: Findings, model: Model, free_lists: FreeLists
                 f"but {len(found.frames)} [is|are] on the list"
             )
             message = in_number(message, one=len(found.frames) == 1)
-            findings.add("blocks-counter", message, ("V6",))
+            word = physical_at(state.page_tables, found.count_at)
+            findings.add("blocks-counter", message, ("V6",), word=word)
 
 
 def _check_zone_counters(
@@ -137,7 +141,8 @@ def _check_zone_counters(
                 f"the counter of {free_lists.name}'s free frames in zone {model.zone_name(zone)} "
                 f"says {count}, but {listed.get(zone, 0)} are on its lists"
             )
-            findings.add("frames-counter", message, ("V6",))
+            word = physical_at(state.page_tables, free_lists.places.get(("frames", zone)))
+            findings.add("frames-counter", message, ("V6",), word=word)
     expected = managed_frames(model, state) if free_lists.managed_frames else ()
     for zone, count in free_lists.managed_frames.items():
         right = expected[zone] if zone < len(expected) else 0
@@ -146,7 +151,8 @@ def _check_zone_counters(
                 f"{free_lists.name} says that it manages {count} frames in zone "
                 f"{model.zone_name(zone)}, but {right} may be handed out there"
             )
-            findings.add("managed-counter", message, ("V3", "V6"))
+            word = physical_at(state.page_tables, free_lists.places.get(("managed", zone)))
+            findings.add("managed-counter", message, ("V3", "V6"), word=word)
 
 
 def managed_frames(model: Model, state: MemoryState) -> tuple[int, ...]:

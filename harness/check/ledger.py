@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from harness.check.model import (
     Model,
 )
 from harness.check.pages import heap_frames
+from harness.check.places import owner_place
 from harness.check.runs import (
     FRAME_SIZE,
     Mask,
@@ -240,7 +242,7 @@ def _is_complete(state: MemoryState) -> bool:
     return state.held is not None
 
 
-def check_ledger(model: Model, ledger: Ledger) -> tuple[Violation, ...]:
+def check_ledger(model: Model, state: MemoryState, ledger: Ledger) -> tuple[Violation, ...]:
     """Report frames with two owners, with none, and with one that the model forbids."""
     findings = Findings("frames")
     owners = ledger.owners
@@ -248,22 +250,29 @@ def check_ledger(model: Model, ledger: Ledger) -> tuple[Violation, ...]:
     if crowded.any():
         reason = model.reason.astype(np.uint64) << np.uint64(_MODEL_WORD)
         for first, end, key in runs_by_key(crowded, owners | reason):
-            _report_owners(findings, model, ledger, first, end, key)
+            word = owner_place(state, first)
+            _report_owners(findings, model, ledger, (first, end, key), word)
     if ledger.complete:
-        findings.add_frames("leaked", owners == 0, "neither free nor owned by anybody", ("V3",))
+        what, place = "neither free nor owned by anybody", partial(owner_place, state)
+        findings.add_frames("leaked", owners == 0, what, ("V3",), word_of=place)
     return findings.result()
 
 
 def _report_owners(
-    findings: Findings, model: Model, ledger: Ledger, first: int, end: int, key: int
+    findings: Findings,
+    model: Model,
+    ledger: Ledger,
+    run: tuple[int, int, int],
+    word: int | None,
 ) -> None:
+    first, end, key = run
     names = [name for bit, name in enumerate(ledger.names) if key >> bit & 1]
     reason = key >> _MODEL_WORD
     words = f"{frames_in_words(first, end)} {is_or_are(first, end)}"
     address = first * FRAME_SIZE
     if RESERVED not in names:
         message = f"{words} owned by both {' and '.join(names)}"
-        findings.add("two-owners", message, ("V4",), address)
+        findings.add("two-owners", message, ("V4",), address, word=word)
         return
     others = [name for name in names if name != RESERVED]
     kind = "free-reserved" if FREE in others else "owned-reserved"
@@ -276,4 +285,5 @@ def _report_owners(
     }
     but = in_number(verb.get(reason, "[holds|hold]"), one=end - first == 1)
     said = " and ".join(f"owned by {name}" if name != FREE else FREE for name in others)
-    findings.add(kind, f"{words} {said}, but {but} {model.reasons[reason]}", breaks, address)
+    message = f"{words} {said}, but {but} {model.reasons[reason]}"
+    findings.add(kind, message, breaks, address, word=word)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
-from harness.check.findings import Findings
+from harness.check.findings import Findings, WordOf
 from harness.check.ledger import FREE, Ledger
 from harness.check.linear import (
     GLOBAL,
@@ -20,6 +22,7 @@ from harness.check.linear import (
 )
 from harness.check.model import Model
 from harness.check.pages import heap_range, mapped_pages
+from harness.check.places import entry_place
 from harness.check.runs import FRAME_SIZE, Mask
 from harness.check.user_pages import by_hand
 from harness.check.violation import Violation
@@ -85,24 +88,27 @@ def _check_linear(
     found = _found(linear, tables)
     if np.array_equal(expected, found):
         return
-    _check_presence(findings, linear, expected, found)
+    _check_presence(findings, linear, (expected, found), tables)
     both = (expected & found & PRESENT).astype(np.bool_)
     first = linear.pages.start
     wrong = both & ((found & WRONG_FRAME) != 0)
     what = f"mapped to [another frame|other frames] than the {linear.name} promises"
-    findings.add_pages("wrong-frame", wrong, what, ("V7",), first)
+    place = partial(entry_place, tables)
+    findings.add_pages("wrong-frame", wrong, what, ("V7",), first, place)
     for bit, kind, words in (
         (WRITABLE, "writable", "writable"),
         (USER, "user", "accessible to user programs"),
         (GLOBAL, "global", "global"),
     ):
         _check_right(
-            findings, linear, (both, expected & np.uint8(bit), found & np.uint8(bit)), kind, words
+            *(findings, linear, (both, expected & np.uint8(bit), found & np.uint8(bit))),
+            *(kind, words, place),
         )
-    findings.add_pages("uncached", both & ((found & UNCACHED) != 0), _UNCACHED, ("V7",), first)
+    uncached = both & ((found & UNCACHED) != 0)
+    findings.add_pages("uncached", uncached, _UNCACHED, ("V7",), first, place)
     if not linear.user:
         lax = both & ((found & USER_ENTRY) != 0)
-        findings.add_pages("user-entry", lax, _USER_ENTRY, ("V7",), first)
+        findings.add_pages("user-entry", lax, _USER_ENTRY, ("V7",), first, place)
 
 
 _UNCACHED = "RAM, but not cached as such: PCD or PWT is set"
@@ -115,22 +121,27 @@ _SETS = {"usable": "usable RAM", "image": "the kernel's image", "all": "in it"}
 
 
 def _check_presence(
-    findings: Findings, linear: LinearMap, expected: PageCodes, found: PageCodes
+    findings: Findings,
+    linear: LinearMap,
+    codes: tuple[PageCodes, PageCodes],
+    tables: PageTables,
 ) -> None:
+    expected, found = codes
+    place = partial(entry_place, tables)
     must, are = (expected & PRESENT) != 0, (found & PRESENT) != 0
     first = linear.pages.start
     what = f"not mapped, but [belongs|belong] to the {linear.name}"
-    findings.add_pages("missing", must & ~are, what, ("V7",), first)
+    findings.add_pages("missing", must & ~are, what, ("V7",), first, place)
     extra = are & ~must
     for name, pages in linear.exceptions:
         part = linear.within(pages)
         what = f"mapped, but must be left out of the {linear.name} ({name})"
-        findings.add_pages("guard", extra[part], what, ("V7",), first + part.start)
+        findings.add_pages("guard", extra[part], what, ("V7",), first + part.start, place)
         extra[part] = False
     sets = " nor ".join(_SETS[name] for name in linear.sets)
     neither = "neither" if len(linear.sets) > 1 else "not"
     what = f"mapped in the {linear.name}, but [its frame is|their frames are] {neither} {sets}"
-    findings.add_pages("extra", extra, what, ("V1", "V7"), first)
+    findings.add_pages("extra", extra, what, ("V1", "V7"), first, place)
 
 
 def _check_right(
@@ -139,13 +150,15 @@ def _check_right(
     codes: tuple[Mask, PageCodes, PageCodes],
     kind: str,
     words: str,
+    place: WordOf,
 ) -> None:
     both, expected, found = codes
     too_much = both & (found > expected)
     too_little = both & (found < expected)
     first = linear.pages.start
-    findings.add_pages(kind, too_much, f"{words}, but must not be", ("V7",), first)
-    findings.add_pages(f"not-{kind}", too_little, f"not {words}, but must be", ("V7",), first)
+    findings.add_pages(kind, too_much, f"{words}, but must not be", ("V7",), first, place)
+    what = f"not {words}, but must be"
+    findings.add_pages(f"not-{kind}", too_little, what, ("V7",), first, place)
 
 
 def _found(linear: LinearMap, tables: PageTables) -> PageCodes:
@@ -227,4 +240,5 @@ def report_mappings(
     heads = np.concatenate(([True], start[1:] != end[:-1]))
     tails = np.concatenate((heads[1:], [True]))
     rows = np.stack((start[heads], end[tails]), axis=1)
-    findings.add_page_runs(kind, rows, what, breaks)
+    places = dict(zip(start.tolist(), entries["entry_address"].tolist(), strict=True))
+    findings.add_page_runs(kind, rows, what, breaks, places.get)

@@ -19,6 +19,9 @@ class Violation:
     """Where to look, if there is one place."""
     physical: bool = True
     """Whether ``address`` is physical."""
+    word: int | None = None
+    """Physical address of what is wrong in memory itself, where that is known: the page table
+    entry, the frame table's element, the link, the header, the counter, the bitmap's word."""
 
     def __str__(self) -> str:
         """Return one line: kind, words, and the address if the words lack it."""

@@ -7,6 +7,7 @@ import sys
 import click
 
 from harness.cli.bench import bench
+from harness.cli.blame import blame
 from harness.cli.boot import boot
 from harness.cli.build import build
 from harness.cli.compare import compare
@@ -34,6 +35,7 @@ def cli() -> None:
       harness boot --memory 16M                     a kernel's console in this terminal
       harness inspect --memory 1G --json            what its memory manager believes
       harness shell --memory 64M                    a Python prompt with a live guest
+      harness blame '&zones[0]'                     who wrote a word of memory
       harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
       harness fuzz --time 10m                       machines that nobody thought of
@@ -43,7 +45,7 @@ def cli() -> None:
 
 
 _COMMANDS = (
-    *(run, boot, inspect, shell),
+    *(run, boot, inspect, shell, blame),
     *(init, maps, compare, fuzz, replay),
     *(build, doctor, bench),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from harness.check.inspect import Inspection, inspect_guest, model_of
 from harness.check.model import READY
 from harness.check.refusal import reason_to_refuse
 from harness.check.violation import Violation
+from harness.cli.blamer import Blamer, blame_option
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import Selection, machine_options
 from harness.image.description import Description
@@ -22,7 +24,9 @@ from harness.machine.errors import GuestEnded
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
 from harness.machine.saved_guest import load_guest
-from harness.report.run_table import lost_text
+from harness.machine.saved_spec import load_spec
+from harness.machine.spec import MachineSpec
+from harness.report.run_table import About, lost_text, nothing_more
 from harness.report.state_json import state_json
 from harness.report.state_text import state_text
 from harness.report.units import about
@@ -48,8 +52,14 @@ from harness.report.units import about
     is_flag=True,
     help="Compare the page tables with QEMU's own walk and with what the CPU does.",
 )
+@blame_option
 def inspect(
-    selection: Selection, as_json: bool, core: Path | None, moment: str | None, cross: bool
+    selection: Selection,
+    as_json: bool,
+    core: Path | None,
+    moment: str | None,
+    cross: bool,
+    blame: bool,
 ) -> int:
     """Boot one machine and show its memory manager, decoded out of guest RAM.
 
@@ -63,7 +73,7 @@ def inspect(
     if core is not None:
         if cross or not selection.is_default:
             raise click.UsageError("--core takes no flags about a machine to boot")
-        return _inspect_core(core, selection.kernel, moment, as_json)
+        return _inspect_core(core, selection.kernel, moment, as_json, blame)
     moment = moment or READY
     kernel = selection.load_kernel()
     spec = selection.machine(kernel)
@@ -73,10 +83,14 @@ def inspect(
             return _explain(guest, ending)
         inspection = inspect_guest(guest, moment)
         extra = cross_check(guest, inspection) if cross else ()
-    return _show(inspection, (*inspection.violations, *extra), kernel.description, as_json)
+    violations = (*inspection.violations, *extra)
+    blamed = spec if blame else None
+    return _show(inspection, violations, kernel.description, as_json, blamed)
 
 
-def _inspect_core(core: Path, chosen: Path | None, moment: str | None, as_json: bool) -> int:
+def _inspect_core(
+    core: Path, chosen: Path | None, moment: str | None, as_json: bool, blame: bool
+) -> int:
     if chosen is not None and is_built(chosen):
         raise click.BadParameter("with --core, --kernel names a description; the core has the ELF")
     description = None if chosen is None else describe(chosen)
@@ -84,7 +98,8 @@ def _inspect_core(core: Path, chosen: Path | None, moment: str | None, as_json: 
     moment = moment or guest.moment
     _check_moment(moment, guest.kernel.description)
     inspection = inspect_guest(guest, moment)
-    return _show(inspection, inspection.violations, guest.kernel.description, as_json)
+    blamed = load_spec(core) if blame else None
+    return _show(inspection, inspection.violations, guest.kernel.description, as_json, blamed)
 
 
 def _show(
@@ -92,11 +107,16 @@ def _show(
     violations: tuple[Violation, ...],
     description: Description,
     as_json: bool,
+    blamed: MachineSpec | None,
 ) -> int:
+    """Print it all; ``blamed`` is the machine in which to look for who is to blame, if wanted."""
+    moment, tell = inspection.state.moment, Blamer()
     if as_json:
-        click.echo(json.dumps(_as_json(inspection, violations), indent=1))
+        more = tell.json_of(blamed, violations, moment) if blamed else {}
+        click.echo(json.dumps(_as_json(inspection, violations) | more, indent=1))
     else:
-        click.echo(_as_text(inspection, violations, description))
+        about = tell.of(blamed, violations, moment) if blamed else nothing_more
+        click.echo(_as_text(inspection, violations, description, about))
     return EXIT_FINDINGS if violations else EXIT_GOOD
 
 
@@ -140,13 +160,16 @@ def _as_json(inspection: Inspection, violations: tuple[Violation, ...]) -> dict[
 
 
 def _as_text(
-    inspection: Inspection, violations: tuple[Violation, ...], description: Description
+    inspection: Inspection,
+    violations: tuple[Violation, ...],
+    description: Description,
+    about: About,
 ) -> str:
     return "\n\n".join(
         [
             state_text(inspection.state, description),
             _figures(inspection),
-            _verdict(inspection, violations),
+            _verdict(inspection, violations, about),
         ]
     )
 
@@ -162,9 +185,10 @@ def _figures(inspection: Inspection) -> str:
     )
 
 
-def _verdict(inspection: Inspection, violations: tuple[Violation, ...]) -> str:
+def _verdict(inspection: Inspection, violations: tuple[Violation, ...], about: About) -> str:
     if violations:
-        return "\n".join(["violations:", *(f"  {one}" for one in violations)])
+        lines = [[f"  {one}", *(f"    {line}" for line in about(one))] for one in violations]
+        return "\n".join(["violations:", *itertools.chain.from_iterable(lines)])
     state = inspection.state
     described = state.frame_table or state.free_lists or state.bitmaps or state.bumps
     return "no violations" if described else "no violations in what is described"

@@ -10,6 +10,7 @@ import click
 
 from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
+from harness.cli.blamer import Blamer, blame_option
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.matrix import default_matrix
@@ -18,7 +19,7 @@ from harness.cli.progress import shown_progress
 from harness.cli.tables import columns, print_table
 from harness.machine.spec import MachineSpec
 from harness.report.files import check_writable, write_atomically
-from harness.report.run_table import finding_text, run_table
+from harness.report.run_table import finding_text, nothing_more, run_table
 
 _LEAST = 79  # columns that the figures need: a narrower terminal wraps lines, and loses none
 _LEAST_FOR_ALL = 110  # with room for the owners of what is lost
@@ -32,6 +33,7 @@ _LEAST_FOR_ALL = 110  # with room for the owners of what is lost
     help="Also look at earlier moments of the boot, and compare the page tables with QEMU's walk "
     "and with what the CPU does. The default matrix does.",
 )
+@blame_option
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
 @click.option(
     "--json",
@@ -39,7 +41,9 @@ _LEAST_FOR_ALL = 110  # with room for the owners of what is lost
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write every machine's result here; - for standard output, without the table.",
 )
-def run(selection: Selection, thorough: bool, jobs: int | None, json_file: Path | None) -> int:
+def run(
+    selection: Selection, thorough: bool, blame: bool, jobs: int | None, json_file: Path | None
+) -> int:
     """Boot the kernel on machines, decode its memory manager, and check it.
 
     Without --memory, --map and --boot: the default matrix of sizes, real maps and boot paths.
@@ -50,7 +54,7 @@ def run(selection: Selection, thorough: bool, jobs: int | None, json_file: Path 
       harness run --memory 16M,64M,1G --boot all
       harness run --map all --memory 64M --json results.json
       harness run --map '0-9fc00 usable, 100000-4000000 usable'
-      harness run --kernel ~/mykernel --memory 32M
+      harness run --kernel ~/mykernel --memory 32M --blame
     """
     to_stdout = json_file is not None and str(json_file) == "-"
     if json_file is not None and not to_stdout:
@@ -58,19 +62,24 @@ def run(selection: Selection, thorough: bool, jobs: int | None, json_file: Path 
     kernel = selection.load_kernel()
     default = selection.is_default
     machines = default_matrix(selection, kernel) if default else selection.machines(kernel)
-    verdicts, interrupted = _verify(machines, jobs, thorough or default, quiet=to_stdout)
+    tell = Blamer() if blame else None
+    verdicts, interrupted = _verify(machines, jobs, thorough or default, to_stdout, tell)
     done = [verdict for verdict in verdicts if verdict is not None]
     if not to_stdout:
         _show(done, len(machines))
     if json_file is not None:
-        _write_json(done, json_file, to_stdout)
+        _write_json(done, json_file, to_stdout, tell)
     if interrupted:
         raise KeyboardInterrupt
     return EXIT_FINDINGS if any(v.verdict == "finding" for v in done) else EXIT_GOOD
 
 
 def _verify(
-    machines: list[MachineSpec], jobs: int | None, thorough: bool, quiet: bool
+    machines: list[MachineSpec],
+    jobs: int | None,
+    thorough: bool,
+    quiet: bool,
+    tell: Blamer | None,
 ) -> tuple[list[Verdict | None], bool]:
     """Return a verdict for each machine, None where Ctrl-C came first, and whether it came."""
     verdicts: list[Verdict | None] = [None] * len(machines)
@@ -84,7 +93,8 @@ def _verify(
                 raise_lost_interrupt()
                 verdicts[index] = verdict
                 if verdict.verdict == "finding" and not quiet:
-                    progress.say(finding_text(verdict))
+                    more = nothing_more if tell is None else tell.about(verdict)
+                    progress.say(finding_text(verdict, more))
                 progress.advance()
     except KeyboardInterrupt:
         return verdicts, True
@@ -105,8 +115,9 @@ def _show(verdicts: list[Verdict], planned: int) -> None:
     click.echo(text)
 
 
-def _write_json(verdicts: list[Verdict], file: Path, to_stdout: bool) -> None:
-    text = json.dumps({"machines": [verdict.to_json() for verdict in verdicts]}, indent=2)
+def _write_json(verdicts: list[Verdict], file: Path, to_stdout: bool, tell: Blamer | None) -> None:
+    machines = [verdict.to_json() | (tell.json(verdict) if tell else {}) for verdict in verdicts]
+    text = json.dumps({"machines": machines}, indent=2)
     if to_stdout:
         click.echo(text)
     else:

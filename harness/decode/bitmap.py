@@ -39,7 +39,17 @@ def decode_bitmap(context: Context, description: Description, moment: str) -> Bi
         reserved=_reserved(context, description, count),
         managed_count=context.counter(description.managed),
         cursor=context.counter(description.cursor),
+        places=_places(context, description, virtual, count),
     )
+
+
+def _places(context: Context, description: Description, words: int, count: int) -> dict[str, int]:
+    places = {
+        key: context.place(getattr(description, key)) for key in ("free_count", "managed", "cursor")
+    }
+    if description.reserved is not None:
+        places["reserved"] = read_bits(context, description.reserved, count)[0]
+    return {"words": words} | {key: at for key, at in places.items() if at is not None}
 
 
 def _reserved(

@@ -15,6 +15,7 @@ from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
 from harness.decode.gather import gather
 from harness.decode.links import CHUNK, POINTER, BadNode, Break, ListShape, back_break, follow
+from harness.decode.members import member_offset
 from harness.image.schema.frames import FreeLists as Description
 
 LARGEST_LOOK = 16 << 20
@@ -97,13 +98,15 @@ class BlockNodes:
         rows = bytes_.view(self._dtype).reshape(-1)
         if description.previous is not None:
             offset = self._type.member(description.previous).offset
-            breaks += _check_back(nodes, _words(bytes_, offset))
+            breaks += _check_back(nodes, _words(bytes_, offset), offset)
         if description.magic is not None:
             good = evaluate.column(description.magic, rows, self._type) != 0
-            breaks += _report(nodes, ~good, "is not marked as a free block's: its magic is wrong")
+            what = "is not marked as a free block's: its magic is wrong"
+            breaks += _report(nodes, ~good, what, member_offset(self._type, description.magic))
         if description.order is not None:
             wrong = evaluate.column(description.order, rows, self._type) != order
-            breaks += _report(nodes, wrong, f"does not note order {order}, that of its list")
+            what = f"does not note order {order}, that of its list"
+            breaks += _report(nodes, wrong, what, member_offset(self._type, description.order))
         return breaks
 
 
@@ -113,13 +116,20 @@ def _words(rows: npt.NDArray[np.uint8], offset: int) -> npt.NDArray[np.int64]:
     return words.view("<u4").reshape(-1).astype(np.int64)
 
 
-def _check_back(nodes: npt.NDArray[np.int64], found: npt.NDArray[np.int64]) -> list[Break]:
+def _check_back(
+    nodes: npt.NDArray[np.int64], found: npt.NDArray[np.int64], offset: int
+) -> list[Break]:
     """Compare each back link with the node that led there; say where the first one differs."""
     expected = np.concatenate(([0], nodes[:-1]))
     wrong = np.flatnonzero(found != expected)[:1].tolist()
-    return [back_break(int(expected[at]), int(nodes[at]), int(found[at])) for at in wrong]
+    return [back_break(int(expected[at]), int(nodes[at]), int(found[at]), offset) for at in wrong]
 
 
-def _report(nodes: npt.NDArray[np.int64], wrong: npt.NDArray[np.bool_], what: str) -> list[Break]:
+def _report(
+    nodes: npt.NDArray[np.int64], wrong: npt.NDArray[np.bool_], what: str, offset: int | None
+) -> list[Break]:
     culprits = nodes[wrong][:REPORTED].tolist()
-    return [Break(f"the node at physical 0x{node:x} {what}", (node,)) for node in culprits]
+    return [
+        Break(f"the node at physical 0x{node:x} {what}", (node,), node + (offset or 0))
+        for node in culprits
+    ]

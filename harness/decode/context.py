@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.paging import FRAME_SIZE
-from harness.decode.expression import Evaluator, NoValue
+from harness.decode.expression import Evaluator, NoValue, Scope
 from harness.image.errors import DescriptionError
 from harness.image.kernel_image import KernelImage
 from harness.ram.protocol import Ram
@@ -37,6 +37,10 @@ class Context:
     def counter(self, expression: str | None) -> int | None:
         """Return one of the kernel's own counters, None when it has none."""
         return None if expression is None else self.evaluate.integer(expression)
+
+    def place(self, expression: str | None, scope: Scope | None = None) -> int | None:
+        """Return the virtual address of what an expression names, None when it is in no place."""
+        return None if expression is None else self.evaluate.locate(expression, scope).address
 
     def holds(self, expression: str | None, otherwise: bool) -> bool:
         """Return whether an expression is true; ``otherwise`` when there is none."""

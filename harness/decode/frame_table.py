@@ -11,6 +11,7 @@ import numpy.typing as npt
 from harness.decode.belief.frames import FrameTable
 from harness.decode.context import MAX_FRAMES, Context, Undecodable
 from harness.decode.expression import Value
+from harness.decode.members import member_offset
 from harness.image.c_type import CType, Kind
 from harness.image.schema.frames import FrameTable as Description
 
@@ -72,7 +73,17 @@ def decode_frame_table(context: Context, description: Description, frames: Frame
         zone=_narrowed(column(description.zone), np.uint8),
         owners={name: column(text) != 0 for name, text in description.owners.items()},
         storage=context.space.physical_ranges(frames.virtual, size),
+        element_size=frames.type.size,
+        members=_members(description, frames.type),
     )
+
+
+def _members(description: Description, type_: CType) -> dict[str, int]:
+    """Return where in an element each expression looks."""
+    keys = ("free", "order", "reserved", "users", "zone")
+    expressions = {key: getattr(description, key) for key in keys} | dict(description.owners)
+    offsets = {name: member_offset(type_, text) for name, text in expressions.items()}
+    return {name: offset for name, offset in offsets.items() if offset is not None}
 
 
 def _narrowed(numbers: npt.NDArray[Any], dtype: type[np.unsignedinteger[Any]]) -> npt.NDArray[Any]:

@@ -24,6 +24,7 @@ from harness.decode.links import (
     Links,
     ListShape,
     PointerReader,
+    faults_of,
     follow,
 )
 from harness.image.c_type import CType, Kind
@@ -64,7 +65,18 @@ def decode_free_lists(
         managed_frames=_per_zone(context.evaluate, description.managed, zones),
         merged=description.merged,
         faults=tuple(faults),
+        places=_places(context, description, zones),
     )
+
+
+def _places(context: Context, description: Description, zones: int) -> dict[tuple[str, int], int]:
+    found = {}
+    for key in ("frames", "managed"):
+        for zone in range(zones):
+            at = context.place(getattr(description, key), Scope({"zone": zone}))
+            if at is not None:
+                found[key, zone] = at
+    return found
 
 
 def _per_zone(evaluate: Evaluator, expression: str | None, zones: int) -> dict[int, int]:
@@ -90,7 +102,8 @@ class _Decoder:
         description, evaluate = self._description, self._context.evaluate
         scope = Scope({"zone": zone, "order": order})
         count = None if description.blocks is None else evaluate.integer(description.blocks, scope)
-        empty = FreeList(zone, order, np.empty(0, dtype=np.int64), count)
+        at = self._context.place(description.blocks, scope)
+        empty = FreeList(zone, order, np.empty(0, dtype=np.int64), count, at)
         try:
             head = evaluate.locate(description.head, scope)
             if self._block_nodes is None:
@@ -109,7 +122,7 @@ class _Decoder:
         zone_name = zones[zone].name if zone < len(zones) else zone
         name = f"{self._description.name}, zone {zone_name}, order {order}"
         physical = self._block_nodes is not None
-        return [DecodeFault(name, b.message, b.chain, physical) for b in breaks]
+        return list(faults_of(name, breaks, physical))
 
     def _follow(self, head: Value) -> tuple[npt.NDArray[np.int64], list[Break]]:
         if self._nodes is None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness.decode.address_space import NotReadable
-from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.heaps import CHAIN_BLOCK, HeaderChain
 from harness.decode.context import Context, Undecodable
 from harness.decode.expression import Scope, Value
-from harness.decode.links import Break, Chain, ListShape, PointerReader, follow
+from harness.decode.links import Break, Chain, ListShape, PointerReader, faults_of, follow
 from harness.decode.records import Records, read_all
 from harness.image.c_type import CType
 from harness.image.schema.heaps import HeaderChain as Description
@@ -41,9 +40,7 @@ def decode_header_chain(context: Context, description: Description) -> HeaderCha
         owner=description.owner,
         live=context.counter(description.live),
         bytes=context.counter(description.bytes),
-        faults=tuple(
-            DecodeFault(description.name, b.message, b.chain) for b in (*chain.breaks, *lost)
-        ),
+        faults=faults_of(description.name, (*chain.breaks, *lost)),
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.heaps import Heap, HeapArea, HeapBlock, Magic
 from harness.decode.context import Context, Undecodable
 from harness.decode.expression import Scope, Value
-from harness.decode.links import Break, Chain
+from harness.decode.links import Break, Chain, faults_of
 from harness.decode.records import Records, follow_circular, read_all
 from harness.image.c_type import CType
 from harness.image.schema.heaps import Heap as Description
@@ -37,9 +36,7 @@ def decode_heap(context: Context, description: Description) -> Heap:
         blocks=context.counter(description.blocks),
         bytes=context.counter(description.bytes),
         frames=context.counter(description.frames),
-        faults=tuple(
-            DecodeFault(description.name, b.message, b.chain) for b in (*chain.breaks, *lost)
-        ),
+        faults=faults_of(description.name, (*chain.breaks, *lost)),
     )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.heaps import LargeBlock, LargeBlocks
 from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
 from harness.decode.heap_bytes import believed
-from harness.decode.links import Break
+from harness.decode.links import Break, faults_of
 from harness.decode.records import follow_circular, read_all
 from harness.image.schema.heaps import LargeBlocks as Description
 
@@ -48,9 +47,7 @@ def decode_large_blocks(context: Context, description: Description) -> LargeBloc
         count=context.counter(description.count),
         bytes=context.counter(description.bytes),
         frames=context.counter(description.frames),
-        faults=tuple(
-            DecodeFault(description.name, b.message, b.chain) for b in (*chain.breaks, *lost)
-        ),
+        faults=faults_of(description.name, (*chain.breaks, *lost)),
     )
 
 

@@ -7,7 +7,7 @@ does not agree; there are never more nodes than the caller allows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import AddressSpace, NotReadable
+from harness.decode.belief.fault import DecodeFault
 
 Style = Literal["circular", "null"]
 
@@ -30,6 +31,15 @@ class Break:
     message: str
     chain: tuple[int, ...]
     """Virtual addresses of the last links; the last one is the culprit."""
+    at: int | None = None
+    """Address of the pointer that is wrong, where that is known."""
+
+
+def faults_of(
+    structure: str, breaks: Iterable[Break], physical: bool = False
+) -> tuple[DecodeFault, ...]:
+    """Return each break as a fault of ``structure``; ``physical`` says what its addresses are."""
+    return tuple(DecodeFault(structure, b.message, b.chain, physical, b.at) for b in breaks)
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ def follow(
         different = list(dict.fromkeys(nodes))
         if len(different) < len(nodes):
             culprit, nodes, reason = nodes[len(different)], different, _CYCLE
-        breaks = [Break(f"the list {reason}", (*(nodes[-3:] or [head]), culprit))]
+        wrong = nodes[-1] + shape.next if nodes else None
+        breaks = [Break(f"the list {reason}", (*(nodes[-3:] or [head]), culprit), wrong)]
     if shape.previous is not None:
         breaks += _check_back(shape, head, nodes, outside, inside, whole=not breaks)
     return Chain(nodes, tuple(breaks))
@@ -132,20 +143,23 @@ def _check_back(
         different = np.flatnonzero(found != np.array(expected[:-1], dtype=np.int64))
         if len(different):
             at = int(different[0])
-            return [back_break(expected[at], nodes[at], int(found[at]))]
+            return [back_break(expected[at], nodes[at], int(found[at]), shape.previous)]
         if whole and shape.style == "circular":
             last = outside.reader(shape.previous)(head)
             if last != expected[-1]:
-                return [back_break(expected[-1], head, last)]
+                return [back_break(expected[-1], head, last, shape.previous)]
     except (BadNode, NotReadable) as error:
         return [Break(f"a back pointer cannot be read: {error}", (head,))]
     return []
 
 
-def back_break(before: int, node: int, found: int) -> Break:
-    """Return what is wrong with a back pointer that is not the address of the node before."""
+def back_break(before: int, node: int, found: int, offset: int) -> Break:
+    """Return what is wrong with a back pointer that is not the address of the node before.
+
+    ``offset`` is where in a node the back pointer is, in bytes.
+    """
     message = f"the back pointer says 0x{found:x} where it must be 0x{before:x}"
-    return Break(message, (before, node))
+    return Break(message, (before, node), node + offset)
 
 
 class PointerReader:

@@ -14,7 +14,7 @@ from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.belief.slabs import Cache, Caches, Slab
 from harness.decode.context import Context, Undecodable
 from harness.decode.expression import NoValue, Scope, Value
-from harness.decode.links import Break
+from harness.decode.links import Break, faults_of
 from harness.decode.records import Records, follow_circular, read_all
 from harness.decode.slab_objects import find_damage, follow_free
 from harness.image.c_type import CType
@@ -37,7 +37,7 @@ def decode_caches(context: Context, description: Description) -> Caches:
         raise Undecodable(f"{description.caches} is not in memory")
     names = (description.next, description.previous)
     chain = follow_circular(context, head, link.type, *names, MAX_CACHES)
-    faults = [DecodeFault(description.name, b.message, b.chain) for b in chain.breaks]
+    faults = list(faults_of(description.name, chain.breaks))
     caches = []
     left = sum(len(one) for one in context.ram.ranges) // FRAME_SIZE
     for node in chain.nodes:
@@ -101,7 +101,7 @@ class _CacheDecoder:
 
     def _fault(self, found: Break) -> None:
         name = f"{self._description.name}, {self._name}"
-        self.faults.append(DecodeFault(name, found.message, found.chain))
+        self.faults += faults_of(name, (found,))
 
     def _integer(self, expression: str) -> int:
         return self._context.evaluate.integer(expression, self._scope)

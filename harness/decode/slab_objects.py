@@ -46,11 +46,12 @@ def follow_free(
     broken = None
     while pointer:
         index, rest = divmod(pointer - base, pitch)
+        at = before if found else None
         if rest or not 0 <= index < shape.capacity:
-            broken = Break("the free list leads to no object of its slab", (before, pointer))
+            broken = Break("the free list leads to no object of its slab", (before, pointer), at)
             break
         if index in found:
-            broken = Break("the free list leads back into itself", (before, pointer))
+            broken = Break("the free list leads back into itself", (before, pointer), at)
             break
         found[index] = None
         before, pointer = pointer, links[index]

@@ -13,7 +13,7 @@ from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.paging import MAPPING, ControlRegisters, PageTables
 from harness.decode.belief.spaces import AddressSpaces, MapPart, Space, UserRegion
 from harness.decode.context import Context, Undecodable
-from harness.decode.links import Break
+from harness.decode.links import Break, faults_of
 from harness.decode.page_tables import decode_page_tables
 from harness.decode.paging_modes import paging_mode
 from harness.decode.record_list import RecordType, read_records
@@ -101,7 +101,7 @@ class _Decoder:
         return AddressSpaces(tuple(spaces), self.map, zero_page, described.owner, faults)
 
     def _add(self, structure: str, breaks: tuple[Break, ...]) -> None:
-        self.faults += [DecodeFault(structure, one.message, one.chain) for one in breaks]
+        self.faults += faults_of(structure, breaks)
 
     def _space(self, number: int, record: int, directory: int, current: bool, head: int) -> Space:
         entries = self._entries(number, directory)

@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.decode.address_space import NotReadable
-from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.heaps import SUBBLOCK_BLOCK, SubblockHeap
 from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
 from harness.decode.gather import gather
-from harness.decode.links import Break, Chain, ListShape, PointerReader, follow
+from harness.decode.links import Break, Chain, ListShape, PointerReader, faults_of, follow
 from harness.decode.ram_map import RamMap
 from harness.image.c_type import CType
 from harness.image.schema.heaps import SubblockHeap as Description
@@ -45,7 +44,7 @@ def decode_subblock_heap(context: Context, description: Description) -> Subblock
         live=context.counter(description.live),
         used=context.counter(description.used),
         held=context.counter(description.held),
-        faults=tuple(DecodeFault(description.name, b.message, b.chain) for b in decoder.breaks),
+        faults=faults_of(description.name, decoder.breaks),
     )
 
 

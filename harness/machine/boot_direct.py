@@ -13,7 +13,7 @@ from harness.machine.guest_memory import GuestMemory
 from harness.machine.layout import extents, has_display
 from harness.machine.multiboot import BootInformation, read_information
 from harness.machine.placer import Placer
-from harness.machine.qemu import DISPLAY, path_of
+from harness.machine.qemu import DISPLAY, Extra, path_of
 from harness.machine.rom import MAILBOX_CANDIDATES, MAILBOX_SIZE, direct_boot_rom
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
@@ -47,15 +47,17 @@ def given_map(spec: MachineSpec) -> MemoryMap:
     return spec.map if spec.map is not None else MemoryMap.pc(spec.memory)
 
 
-def start_vm(spec: MachineSpec) -> Vm:
+def start_vm(spec: MachineSpec, extra: Extra | None = None) -> Vm:
     """Start QEMU with the kernel's ROM; RAM is empty."""
+    extra = extra or Extra()
     rom = os.memfd_create("direct-boot-rom")
     try:
         display = has_display(spec)
         os.write(rom, direct_boot_rom(spec.kernel.entry, mailbox(spec.kernel), display))
         memory = GuestMemory(spec.memory)
         arguments = ["-bios", path_of(rom), *(DISPLAY if display else ())]
-        return Vm(spec, memory, arguments, [rom])
+        arguments += extra.given(memory.descriptor)
+        return Vm(spec, memory, arguments, [rom, *extra.descriptors])
     finally:
         os.close(rom)
 

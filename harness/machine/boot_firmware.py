@@ -36,19 +36,25 @@ def start(spec: MachineSpec) -> tuple[Vm, BootInformation | None, Ending | None]
     """
     vm = start_vm(spec)
     try:
-        ending, registers = _run_to_entry(vm, spec)
-        if registers is None:
-            return vm, None, ending
-        rewrite_command_line(vm.ram, registers.ebx, spec)
-        if spec.map is not None:
-            rewrite_map(vm.ram, registers.ebx, spec)
-        return vm, read_information(vm.ram, registers.ebx), None
+        return (vm, *lead_to_entry(vm, spec))
     except BaseException:
         vm.close()
         raise
 
 
-def _run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers | None]:
+def lead_to_entry(vm: Vm, spec: MachineSpec) -> tuple[BootInformation | None, Ending | None]:
+    """Run a new machine's firmware; give the kernel what ``spec`` says, as :func:`start` does."""
+    ending, registers = run_to_entry(vm, spec)
+    if registers is None:
+        return None, ending
+    rewrite_command_line(vm.ram, registers.ebx, spec)
+    if spec.map is not None:
+        rewrite_map(vm.ram, registers.ebx, spec)
+    return read_information(vm.ram, registers.ebx), None
+
+
+def run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers | None]:
+    """Run a new machine to the kernel's entry point; return its registers there, or an ending."""
     watch = Watch(vm, spec.kernel)
     entry = spec.kernel.entry
     with vm.stub() as stub:

@@ -9,15 +9,16 @@ from pathlib import Path
 from harness.machine.boot_direct import borders, given_map
 from harness.machine.errors import ToolMissing
 from harness.machine.guest_memory import GuestMemory
-from harness.machine.qemu import DISPLAY, path_of
+from harness.machine.qemu import DISPLAY, Extra, path_of
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
 
 QBOOT = Path("/usr/share/qemu/qboot.rom")
 
 
-def start_vm(spec: MachineSpec) -> Vm:
+def start_vm(spec: MachineSpec, extra: Extra | None = None) -> Vm:
     """Start QEMU, paused at the firmware's first instruction."""
+    extra = extra or Extra()
     with ExitStack() as stack:
         arguments = [*DISPLAY, "-kernel", str(spec.kernel.path.resolve())]
         if spec.append:
@@ -29,7 +30,8 @@ def start_vm(spec: MachineSpec) -> Vm:
             arguments += ["-initrd", _module_list(spec, modules)]
         memory = GuestMemory(spec.memory)
         memory.renew(spec.fill, borders(spec, given_map(spec)))
-        return Vm(spec, memory, arguments, modules)
+        arguments += extra.given(memory.descriptor)
+        return Vm(spec, memory, arguments, [*modules, *extra.descriptors])
 
 
 def _qboot() -> Path:

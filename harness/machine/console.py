@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import select
 import socket
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -56,6 +57,9 @@ class Console:
         """Called with all text as it comes; for whoever shows it to a person."""
         self.wait: Callable[[str, float], str] | None = None
         """How the guest that prints here is waited for."""
+        self.echo_seconds: float | None = None
+        """How long to wait after each byte that is typed for the guest to say something; None: not
+        at all. A QEMU that records takes more than its UART has room for."""
         self.hung_up = False
         """Whether QEMU has closed its end."""
 
@@ -113,7 +117,13 @@ class Console:
 
     def send(self, text: str) -> None:
         """Type ``text``; a line ends with a carriage return."""
-        self._socket.sendall(text.encode())
+        if self.echo_seconds is None:
+            self._socket.sendall(text.encode())
+            return
+        for byte in text.encode():
+            self.receive()
+            self._socket.sendall(bytes([byte]))
+            select.select([self._socket], [], [], self.echo_seconds)
 
     def expect(self, pattern: str, timeout: float = 10.0) -> str:
         """Let the guest run until what it prints matches a regular expression; return that line.

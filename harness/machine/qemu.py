@@ -14,6 +14,8 @@ ACTIONS = "reboot=shutdown,shutdown=pause,panic=pause"
 DISPLAY = ("-device", "VGA")
 """Programmed by nobody it is no use: firmware puts it into text mode, or the direct path's ROM."""
 
+RAM_FILE = "{ram}"
+
 
 @dataclass(frozen=True)
 class Descriptors:
@@ -23,6 +25,19 @@ class Descriptors:
     qmp: int
     serial: int
     log: int
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Arguments beyond a machine's own, and the open files that they name."""
+
+    arguments: tuple[str, ...] = ()
+    """``RAM_FILE`` in one stands for the path of the file behind guest RAM."""
+    descriptors: tuple[int, ...] = ()
+
+    def given(self, ram: int) -> list[str]:
+        """Return the arguments for a machine whose RAM is the file ``ram``."""
+        return [argument.replace(RAM_FILE, path_of(ram)) for argument in self.arguments]
 
 
 def path_of(descriptor: int) -> str:

@@ -207,6 +207,13 @@ class Vm:
         found = re.search(r"gpa: (?:0x)?([0-9a-f]+)", self.qmp.human(f"gva2gpa 0x{virtual:x}"))
         return int(found[1], 16) if found else None
 
+    def executed(self) -> int:
+        """Return how many instructions the paused CPU has executed since the process started.
+
+        Only of a machine that counts them; QEMU's ``query-replay`` tells it without a record, too.
+        """
+        return int(self.qmp.execute("query-replay")["icount"])
+
     @contextlib.contextmanager
     def stub(self) -> Iterator[GdbStub]:
         """Attach to QEMU's GDB stub; the machine is paused, and stays as it is at the end.

@@ -30,6 +30,13 @@ I386_REGISTERS = (
 """The first registers of an i386 ``g`` packet, 4 bytes each (GDB's i386-32bit-core.xml)."""
 
 
+QEMU_I386_REGISTERS = (
+    *I386_REGISTERS,
+    *("fs_base", "gs_base", "k_gs_base", "cr0", "cr2", "cr3", "cr4", "cr8", "efer"),
+)
+"""QEMU's go on with these (QEMU 7.2, gdb-xml/i386-32bit.xml)."""
+
+
 class StubError(RamError):
     """The stub, or the way to it, failed."""
 
@@ -82,6 +89,10 @@ class GdbStub:
             return max(int(sizes[0], 16), SMALLEST_PACKET) if sizes else SMALLEST_PACKET
         except ValueError:
             raise StubError(f"the stub gave a packet size of {sizes[0]!r}") from None
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when the stub has said something."""
+        return self._socket.fileno()
 
     def request(self, data: bytes) -> bytes:
         """Send one packet to the stopped target and return the answer, whatever it is."""
@@ -171,12 +182,18 @@ class GdbStub:
 
     def i386_registers(self) -> dict[str, int]:
         """Return the general and segment registers of an i386 by name."""
+        return self._words(I386_REGISTERS)
+
+    def qemu_i386_registers(self) -> dict[str, int]:
+        """Return an i386's registers by name, the control registers with them; of QEMU's stub."""
+        return self._words(QEMU_I386_REGISTERS)
+
+    def _words(self, names: tuple[str, ...]) -> dict[str, int]:
         data = self.registers()
-        size = 4 * len(I386_REGISTERS)
+        size = 4 * len(names)
         if len(data) < size:
             raise StubRefused(f"{len(data)} bytes of registers are no i386's")
-        values = struct.unpack(f"<{len(I386_REGISTERS)}I", data[:size])
-        return dict(zip(I386_REGISTERS, values, strict=True))
+        return dict(zip(names, struct.unpack(f"<{len(names)}I", data[:size]), strict=True))
 
     def insert_breakpoint(self, address: int, hardware: bool = True) -> None:
         """Stop before the instruction at a virtual address (hardware: memory stays as it is)."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from rich.table import Table
 from rich.text import Text
 
 from harness.check.verdict import Verdict
+from harness.check.violation import Violation
 from harness.machine.spec import MachineSpec
 from harness.report.reproduce import command_line, left_out
 from harness.report.units import about, milliseconds, size
 
 _STYLES = {"good": "green", "refused": "yellow", "finding": "bold red"}
 _MOST_VIOLATIONS = 10
+
+About = Callable[[Violation], Iterable[str]]
+
+
+def nothing_more(violation: Violation) -> tuple[str, ...]:
+    """Have nothing to tell about a violation."""
+    return ()
 
 
 def run_table(verdicts: Iterable[Verdict], narrow: bool = False) -> Table:
@@ -69,13 +77,17 @@ def lost_text(lost: dict[str, int]) -> str:
     return f"{total}: " + ", ".join(f"{owner} {count}" for owner, count in by_size if count)
 
 
-def finding_text(verdict: Verdict) -> str:
-    """Return everything that a person needs about one machine that went wrong."""
+def finding_text(verdict: Verdict, more: About = nothing_more) -> str:
+    """Return everything that a person needs about one machine that went wrong.
+
+    ``more`` gives lines to be told below a violation.
+    """
     spec = verdict.spec
     name = spec.map.name or "(given)" if spec.map else "(plain PC)"
     lines = [f"FINDING  {name}, {size(spec.memory)}, {spec.boot.value}: ended {verdict.ended}"]
     for violation in itertools.islice(verdict.violations, _MOST_VIOLATIONS):
         lines.append(f"  {violation}")
+        lines += [f"    {line}" for line in more(violation)]
     if len(verdict.violations) > _MOST_VIOLATIONS:
         lines.append(f"  … and {len(verdict.violations) - _MOST_VIOLATIONS} more (--json has all)")
     if not verdict.ending.alive:

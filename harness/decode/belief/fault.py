@@ -17,3 +17,6 @@ class DecodeFault:
     message: str
     chain: tuple[int, ...] = ()
     physical: bool = False
+    at: int | None = None
+    """Where the wrong value itself stands, an address of the same kind; None where the last
+    address of the chain is that, too."""

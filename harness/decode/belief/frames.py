@@ -43,6 +43,9 @@ class Bitmap:
     """The kernel's own count of the others."""
     cursor: int | None = None
     """The frame at which the next search begins, where that is not the lowest one."""
+    places: dict[str, int] = field(default_factory=dict, compare=False)
+    """Virtual addresses of what was decoded, by the description's key: ``words``, ``reserved``,
+    and the counters."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,10 @@ class FrameTable:
     zone: npt.NDArray[np.uint8]
     owners: dict[str, npt.NDArray[np.bool_]]
     storage: tuple[range, ...]
+    element_size: int = 0
+    """Bytes of one structure."""
+    members: dict[str, int] = field(default_factory=dict, compare=False)
+    """Offset of what each expression looks at, by the description's key or the owner's name."""
 
     def __len__(self) -> int:
         return len(self.free)
@@ -106,6 +113,8 @@ class FreeList:
     """First frame of each block."""
     count: int | None = None
     """The kernel's own count of blocks."""
+    count_at: int | None = field(default=None, compare=False)
+    """Virtual address of that count."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,8 @@ class FreeLists:
     managed_frames: dict[int, int] = field(default_factory=dict)
     merged: bool = True
     faults: tuple[DecodeFault, ...] = ()
+    places: dict[tuple[str, int], int] = field(default_factory=dict, compare=False)
+    """Virtual addresses of the counters, by the description's key and the zone."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,79 @@
+"""``harness blame``: who wrote a word of memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from harness.cli.errors import EXIT_GOOD
+from harness.cli.options import Selection, machine_options
+from harness.debug.blame import blame as find_writers
+from harness.debug.blame_text import blame_json, blame_text
+from harness.debug.course import Course, record_course
+from harness.debug.place import NoPlace, physical_of
+from harness.machine.errors import SpecError
+from harness.machine.saved_spec import load_spec
+from harness.machine.spec import MachineSpec
+
+
+@click.command()
+@machine_options
+@click.argument("words", nargs=-1, required=True, metavar="[SPEC] ADDRESS")
+@click.option("--physical", is_flag=True, help="ADDRESS is physical, also where it is mapped.")
+@click.option(
+    "--type",
+    "commands",
+    multiple=True,
+    metavar="COMMAND",
+    help="Type this into the kernel's monitor once it is ready. Repeatable.",
+)
+@click.option("--until", metavar="SYMBOL", help="Go only until this function is entered.")
+@click.option("--all", "everything", is_flag=True, help="Show all writes, with who called.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def blame(
+    selection: Selection,
+    words: tuple[str, ...],
+    physical: bool,
+    commands: tuple[str, ...],
+    until: str | None,
+    everything: bool,
+    as_json: bool,
+) -> int:
+    """Boot one machine, and tell who wrote a word of its memory: the last writer first.
+
+    ADDRESS is a number, a symbol or a C expression such as '&zones[0]': a virtual address, as the
+    page tables map it at the end, or a physical one. SPEC is a spec.json, as failing tests leave
+    it, or a core, of the machine to boot; without it the flags say which.
+
+    \b
+    Examples:
+      harness blame --memory 64M '&zones[1].free_frames'
+      harness blame --memory 64M --type 'alloc 3' --physical 0x13a004
+      harness blame failed/spec.json 0xc0400018
+    """
+    if len(words) > 2:
+        raise click.UsageError("one ADDRESS, quoted if it has blanks, behind at most one SPEC")
+    if until is not None and commands:
+        raise click.UsageError("--until stops before the kernel takes commands: no --type then")
+    spec = _spec(selection, words[:-1])
+    try:
+        recording, word = record_course(
+            spec, Course(until, commands), lambda guest: physical_of(guest, words[-1], physical)
+        )
+    except NoPlace as error:
+        raise SpecError(str(error)) from None
+    found = find_writers(recording, [word])
+    click.echo(
+        json.dumps(blame_json(found), indent=1) if as_json else blame_text(found, everything)
+    )
+    return EXIT_GOOD
+
+
+def _spec(selection: Selection, saved: tuple[str, ...]) -> MachineSpec:
+    if not saved:
+        return selection.machine(selection.load_kernel())
+    if not selection.is_default:
+        raise click.UsageError("SPEC names the machine: no flags about a machine to boot then")
+    return load_spec(Path(saved[0]))
