@@ -23,6 +23,7 @@ ORDER = (
         "image",
         "ram",
         "machine",
+        "cover",
         "decode",
         "policy",
         "check",

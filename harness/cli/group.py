@@ -11,6 +11,7 @@ from harness.cli.blame import blame
 from harness.cli.boot import boot
 from harness.cli.build import build
 from harness.cli.compare import compare
+from harness.cli.cover import cover
 from harness.cli.doctor import doctor
 from harness.cli.errors import EXIT_GOOD, USER_ERRORS, exit_code
 from harness.cli.fuzz import fuzz
@@ -37,6 +38,7 @@ def cli() -> None:
       harness shell --memory 64M                    a Python prompt with a live guest
       harness blame '&zones[0]'                     who wrote a word of memory
       harness init build/kernel.elf                 a first description of your own kernel
+      harness cover --map all --memory 64M          which of its code is executed
       harness compare                               its designs side by side
       harness fuzz --time 10m                       machines that nobody thought of
 
@@ -46,7 +48,7 @@ def cli() -> None:
 
 _COMMANDS = (
     *(run, boot, inspect, shell, blame),
-    *(init, maps, compare, fuzz, replay),
+    *(init, maps, cover, compare, fuzz, replay),
     *(build, doctor, bench),
 )
 for command in _COMMANDS:

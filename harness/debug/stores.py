@@ -7,15 +7,9 @@ file, compiled once and kept.
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,13 +17,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from harness.image.cache import cache_directory
 from harness.machine.errors import ToolMissing
-from harness.machine.process import QEMU, require
+from harness.machine.plugin import compiled, plugin_arguments, why_no_plugins
 from harness.machine.qemu import RAM_FILE, Extra, path_of
-
-COMPILERS = ("cc", "gcc", "clang")
-COMPILE_SECONDS = 60
 
 STORE = np.dtype(
     [
@@ -56,33 +46,8 @@ Stores = npt.NDArray[np.void]
 
 
 def plugin() -> Path:
-    """Return the plugin, compiled now or kept from before; raise :class:`ToolMissing`."""
-    source = resources.files(__package__).joinpath("stores.c").read_bytes()
-    name = f"stores-{os.uname().machine}-{hashlib.sha256(source).hexdigest()[:16]}.so"
-    path = cache_directory() / "plugins" / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _compile(source, path)
-    return path
-
-
-def _compile(source: bytes, path: Path) -> None:
-    compiler = next((found for name in COMPILERS if (found := shutil.which(name))), None)
-    if compiler is None:
-        raise ToolMissing("no C compiler for the plugin that lists stores: apt-get install gcc")
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        made = Path(folder) / path.name
-        process = subprocess.run(
-            [compiler, "-x", "c", "-shared", "-fPIC", "-O2", "-o", str(made), "-"],
-            input=source,
-            capture_output=True,
-            timeout=COMPILE_SECONDS,
-            check=False,
-        )
-        if process.returncode:
-            said = process.stderr.decode("utf-8", "replace").strip()
-            raise ToolMissing(f"{compiler} cannot compile the plugin that lists stores: {said}")
-        made.replace(path)
+    """Return the plugin; raise :class:`ToolMissing`."""
+    return compiled(__package__, "stores.c")
 
 
 class StoreTable:
@@ -120,9 +85,8 @@ class StoreTable:
     @property
     def extra(self) -> Extra:
         """What QEMU must be given."""
-        name = str(plugin()).replace(",", ",,")
-        argument = f"{name},table={path_of(self._file)},ram={RAM_FILE}"
-        return Extra(("-plugin", argument), (self._file,))
+        table = path_of(self._file)
+        return Extra(plugin_arguments(plugin(), table=table, ram=RAM_FILE), (self._file,))
 
     def clear(self) -> None:
         """Forget the stores up to now, while the guest is paused."""
@@ -156,19 +120,10 @@ class StoreTable:
         os.close(self._file)
 
 
-@cache
 def why_unsupported() -> str | None:
     """Return why the plugin cannot be used on this machine, None when it can."""
     try:
         plugin()
-        answer = subprocess.run(
-            [require(QEMU), "-plugin", "help"],
-            capture_output=True,
-            text=True,
-            timeout=COMPILE_SECONDS,
-            check=False,
-        )
-    except (ToolMissing, OSError, subprocess.TimeoutExpired) as error:
+    except ToolMissing as error:
         return str(error)
-    # A QEMU with plugins looks for one that is called help.
-    return None if "help" in answer.stderr else "this QEMU was built without plugins"
+    return why_no_plugins()

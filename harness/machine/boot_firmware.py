@@ -6,6 +6,7 @@ from harness.machine import boot_iso, boot_multiboot
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import MachineTimeout
 from harness.machine.multiboot import BootInformation, read_information
+from harness.machine.qemu import Extra
 from harness.machine.registers import Registers
 from harness.machine.rewrite import rewrite_command_line, rewrite_map
 from harness.machine.rom import BOOTLOADER_MAGIC
@@ -21,20 +22,22 @@ SHOWN_LINES = 6
 """Of the screen, from its end, in a message."""
 
 
-def start_vm(spec: MachineSpec) -> Vm:
+def start_vm(spec: MachineSpec, extra: Extra | None = None) -> Vm:
     """Start QEMU, paused at the firmware's first instruction."""
     if spec.boot is BootPath.ISO:
-        return boot_iso.start_vm(spec)
-    return boot_multiboot.start_vm(spec)
+        return boot_iso.start_vm(spec, extra)
+    return boot_multiboot.start_vm(spec, extra)
 
 
-def start(spec: MachineSpec) -> tuple[Vm, BootInformation | None, Ending | None]:
+def start(
+    spec: MachineSpec, extra: Extra | None = None
+) -> tuple[Vm, BootInformation | None, Ending | None]:
     """Start QEMU and return it paused before the kernel's first instruction.
 
     The kernel is given ``spec.map`` if there is one. When the entry point is not reached, there
     is no boot information but an ending that says why.
     """
-    vm = start_vm(spec)
+    vm = start_vm(spec, extra)
     try:
         return (vm, *lead_to_entry(vm, spec))
     except BaseException:

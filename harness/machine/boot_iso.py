@@ -19,7 +19,7 @@ from harness.machine.errors import MachineError, ToolMissing
 from harness.machine.grub import quoted_line
 from harness.machine.guest_memory import GuestMemory
 from harness.machine.process import require
-from harness.machine.qemu import DISPLAY
+from harness.machine.qemu import DISPLAY, Extra
 from harness.machine.scratch import scratch_folder
 from harness.machine.signals import stops_wait
 from harness.machine.spec import MachineSpec
@@ -46,13 +46,15 @@ MKRESCUE_TIMEOUT = 60.0
 """Seconds; it takes less than one."""
 
 
-def start_vm(spec: MachineSpec) -> Vm:
+def start_vm(spec: MachineSpec, extra: Extra | None = None) -> Vm:
     """Start QEMU with the CD, paused at the firmware's first instruction."""
+    extra = extra or Extra()
     image = build_iso(spec)
     drive = f"file={str(image).replace(',', ',,')},if=ide,media=cdrom,format=raw,readonly=on"
     memory = GuestMemory(spec.memory)
     memory.renew(spec.fill, borders(spec, given_map(spec)))
-    return Vm(spec, memory, [*DISPLAY, "-drive", drive, "-boot", "d"])
+    arguments = [*DISPLAY, "-drive", drive, "-boot", "d", *extra.given(memory.descriptor)]
+    return Vm(spec, memory, arguments, extra.descriptors)
 
 
 def build_iso(spec: MachineSpec) -> Path:

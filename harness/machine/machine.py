@@ -10,6 +10,7 @@ from harness.machine.errors import SpecError
 from harness.machine.guest import Guest
 from harness.machine.layout import has_display
 from harness.machine.limits import check_spec
+from harness.machine.qemu import Extra
 from harness.machine.spec import BootPath, MachineSpec
 from harness.machine.vm import Vm
 
@@ -20,10 +21,11 @@ class Machine:
     Use it from the thread that made it: QEMU ends with that thread at the latest.
     """
 
-    def __init__(self, spec: MachineSpec) -> None:
+    def __init__(self, spec: MachineSpec, extra: Extra | None = None) -> None:
         """Check ``spec``; raise :class:`harness.machine.errors.SpecError`."""
         check_spec(spec)
         self.spec = spec
+        self._extra = extra
         self._vm: Vm | None = None
         self._prepared: boot_direct.DirectBoot | None = None
 
@@ -40,7 +42,7 @@ class Machine:
         if self.spec.boot is BootPath.DIRECT:
             return self._boot_direct()
         self.close()
-        self._vm, information, ending = boot_firmware.start(self.spec)
+        self._vm, information, ending = boot_firmware.start(self.spec, self._extra)
         return Guest(self.spec, self._vm, information, ending)
 
     def power_on(self) -> Guest:
@@ -58,7 +60,7 @@ class Machine:
                 "a map is chosen at the kernel's entry: use boot() instead of power_on()"
             )
         self.close()
-        self._vm = boot_firmware.start_vm(self.spec)
+        self._vm = boot_firmware.start_vm(self.spec, self._extra)
         return Guest(self.spec, self._vm, None)
 
     def _boot_direct(self) -> Guest:
@@ -74,7 +76,7 @@ class Machine:
             self._vm.console.renew()
         else:
             self.close()
-            self._vm = boot_direct.start_vm(self.spec)
+            self._vm = boot_direct.start_vm(self.spec, self._extra)
             boot_direct.load(self._vm, self._prepared, again=False)
         return Guest(self.spec, self._vm, self._prepared.information(self._vm.ram))
 
