@@ -55,6 +55,7 @@ class AttachedGdb:
         self._mode: CpuMode | None = None
         self._placed: bool | None = None
         self._code_16 = False
+        self._told: Record | None = None
         with guest.paused():
             with contextlib.ExitStack() as stack:
                 self._image = _file(stack, "kernel", guest.kernel.contents)
@@ -115,8 +116,12 @@ class AttachedGdb:
         self.go("-exec-continue")
 
     def go(self, command: str) -> None:
-        """Let the CPU run by an MI command."""
-        if self.running or self._vm.qmp.execute("query-status")["status"] in _NO_RUN:
+        """Let the CPU run by an MI command, unless it has stopped and nobody was told so far."""
+        if (
+            self.running
+            or self._untold
+            or self._vm.qmp.execute("query-status")["status"] in _NO_RUN
+        ):
             return
         with self._honest():
             if command == "-exec-continue":
@@ -124,6 +129,15 @@ class AttachedGdb:
             self.adapt()
             self._mi.command(command)
             self._mode = None
+
+    @property
+    def _untold(self) -> bool:
+        """Whether the CPU has stopped by itself, which :meth:`stopped` has yet to tell.
+
+        A breakpoint may be met just before somebody looks, or lets a guest run that is running.
+        """
+        stop = self._mi.stop
+        return stop is not None and stop is not self._told and not _paused_by_us(stop)
 
     def pause(self) -> None:
         """Stop the CPU and wait until gdb knows."""
@@ -149,6 +163,7 @@ class AttachedGdb:
             self._vm.read_news()
             if self._vm.end:
                 return None
+        self._told = record
         return _reason(record)
 
     def adapt(self) -> CpuMode:
@@ -246,6 +261,10 @@ class AttachedGdb:
     def close(self) -> None:
         """End gdb; the CPU stays as it is. For the machine: see :meth:`Vm.detach`."""
         self._stack.close()
+
+
+def _paused_by_us(record: Record) -> bool:
+    return record.get("signal-name") == "SIGINT"
 
 
 def _reason(record: Record) -> str:

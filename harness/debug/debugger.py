@@ -157,7 +157,11 @@ class Debugger:
         return self._gdb.running
 
     def resume(self) -> None:
-        """Let the guest run, and do not wait; :meth:`wait` does."""
+        """Let the guest run, and do not wait; :meth:`wait` does.
+
+        One that has met a breakpoint since stays there until somebody was told, here or by
+        :class:`harness.machine.errors.GuestStopped`: no stop is lost.
+        """
         self._require_life()
         self._gdb.resume()
 

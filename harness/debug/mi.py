@@ -96,6 +96,7 @@ class MiSession:
     def attach(self, socket: Path) -> None:
         """Attach to the GDB stub that listens on a Unix socket."""
         self.command(f"-target-select remote {socket}")
+        self.stop = None  # that it is stopped, and not why
 
     def command(self, text: str) -> dict[str, Any]:
         """Run one MI command and return its result's payload; raise :class:`GdbError`."""

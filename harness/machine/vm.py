@@ -223,6 +223,7 @@ class Vm:
         """
         if self._debugger is not None:
             raise MachineError("QEMU's GDB stub is taken: a debugger is attached; close() it first")
+        self.pause()  # or the stub would tell of that stop, too, in between
         self._runner.running = True  # as far as anybody knows
         with contextlib.ExitStack() as stack:
             connection = self._start_stub(stack)
