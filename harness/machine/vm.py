@@ -105,6 +105,10 @@ class Vm:
         """Whether the CPU was told to run; one whose guest has ended does not heed that."""
         return not self._paused
 
+    def is_running(self) -> bool:
+        """Ask QEMU whether the CPU runs."""
+        return bool(self.qmp.execute("query-status")["running"])
+
     def resume(self) -> None:
         """Let the CPU run; one whose guest has ended stays as it is."""
         self._paused = False

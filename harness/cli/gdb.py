@@ -1,0 +1,58 @@
+"""``harness gdb``: a machine under a person's gdb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from harness.cli.errors import EXIT_ENVIRONMENT
+from harness.cli.options import Selection, machine_options
+from harness.debug.by_hand import debug_by_hand
+from harness.machine.spec import MachineSpec
+
+
+@click.command()
+@machine_options
+@click.option(
+    "--break",
+    "where",
+    metavar="SYMBOL",
+    help="The function to stop before. Default: the first C function that the kernel enters.",
+)
+@click.option("--batch", is_flag=True, help="End when gdb's scripts have ended; gdb's --batch.")
+@click.option(
+    "-x",
+    "scripts",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A script for gdb. Repeatable.",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def gdb(
+    selection: Selection,
+    where: str | None,
+    batch: bool,
+    scripts: tuple[Path, ...],
+    arguments: tuple[str, ...],
+) -> int:
+    """Boot one machine and give you gdb on it, with the commands 'mm …'; 'help mm' lists them.
+
+    What stands behind -- goes to gdb. Your ~/.gdbinit is read; nothing is loaded automatically.
+
+    \b
+    Examples:
+      harness gdb --memory 64M
+      harness gdb --map dmesg.txt --break panic
+      harness gdb --memory 16M --batch -- -ex 'mm check'
+    """
+
+    def choose(flags: Sequence[str]) -> MachineSpec:
+        return selection.machine(selection.load_kernel())
+
+    given = ["--batch"] * batch
+    for script in scripts:
+        given += ["-x", str(script)]
+    code = debug_by_hand(choose, where, [*given, *arguments])
+    return code if code >= 0 else EXIT_ENVIRONMENT
