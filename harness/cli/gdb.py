@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from harness.cli.errors import EXIT_ENVIRONMENT
-from harness.cli.options import Selection, machine_options
+from harness.cli.options import Selection, changed_selection, common_flags, machine_options
 from harness.debug.by_hand import debug_by_hand
 from harness.machine.spec import MachineSpec
+from harness.report.views.view import BadArguments
 
 
 @click.command()
@@ -48,8 +49,15 @@ def gdb(
       harness gdb --memory 16M --batch -- -ex 'mm check'
     """
 
+    chosen = common_flags(click.get_current_context())
+
     def choose(flags: Sequence[str]) -> MachineSpec:
-        return selection.machine(selection.load_kernel())
+        """Return the machine of the command line, changed by a reboot's flags for good."""
+        try:
+            changed = changed_selection(chosen, flags, "mm reboot")
+            return changed.machine(changed.load_kernel())
+        except click.ClickException as error:
+            raise BadArguments(error.format_message()) from None
 
     given = ["--batch"] * batch
     for script in scripts:

@@ -28,6 +28,12 @@ class Command:
     """Empty for what gdb's side asks by itself."""
     run: Callable[[Words], Message]
     """Returns what gdb is to do and to print."""
+    takes_address: bool = False
+    """Whether its words are C expressions, which gdb completes."""
+    takes_line: bool = False
+    """Whether it wants the line as it was typed, as its only word."""
+    completes: str = ""
+    """The command that gives the words with which its own can go on."""
 
 
 class Debugged(Protocol):
@@ -64,12 +70,18 @@ class Commands:
         if name == "words":
             return {"words": [*_views(), *self._own_words()]}
         if name in self._commands:
-            return self._commands[name].run(words)
+            command = self._commands[name]
+            return command.run([str(request.get("line", ""))] if command.takes_line else words)
         return {"text": answer(self._guest.observe(), name, words).text}
 
     def _own_words(self) -> list[Message]:
         return [
-            {"name": one.name, "help": one.help, "address": False}
+            {
+                "name": one.name,
+                "help": one.help,
+                "address": one.takes_address,
+                "completes": one.completes,
+            }
             for one in self._commands.values()
             if one.help
         ]
@@ -84,6 +96,11 @@ _TOLD = (
 
 def _views() -> list[Message]:
     return [
-        {"name": view.name, "help": view.help(), "address": view.takes_address}
+        {
+            "name": view.name,
+            "help": view.help("mm"),
+            "address": view.takes_address,
+            "completes": "marks" if view.takes_mark else "",
+        }
         for view in VIEWS.values()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,10 @@ Choose = Callable[[Sequence[str]], MachineSpec]
 NOT_READY = (
     "The kernel has not said yet that it is ready: what it has still to build cannot add up."
 )
+
+
+LONGEST_LINE = 4096
+"""Characters that can be typed at once."""
 
 
 class Session:
@@ -61,9 +66,9 @@ class Session:
         machine raises; the last machine then stays.
         """
         spec = self._choose(flags)
+        machine = Machine(spec)
         self.close()
-        machine = self._stack.enter_context(Machine(spec))
-        guest = machine.boot()
+        guest = self._stack.enter_context(machine).boot()
         self.heard, self.marks, self.ended = Heard(spec.kernel.description.console), Marks(), None
         guest.console.echo = self.heard.add
         said = self._stop(guest)
@@ -125,6 +130,27 @@ class Session:
         """Keep the state as it is now under a name."""
         self._require_stopped()
         self.marks.set(name, self._state())
+
+    def printed(self) -> str:
+        """Return what the kernel has printed since this was last asked, or what its screen shows.
+
+        Raise :class:`harness.machine.errors.MachineError`.
+        """
+        if self.guest.kernel.description.console.device == "screen":
+            return self.guest.screen.text
+        self.guest.look()
+        return self.heard.take()
+
+    def type_line(self, line: str) -> None:
+        """Type a line on the kernel's console, which it reads once it runs.
+
+        Raise :class:`NotToBeSeen` for one that is too long, or when nobody reads them.
+        """
+        if len(line) > LONGEST_LINE:
+            raise NotToBeSeen(f"a line has at most {LONGEST_LINE} characters")
+        if not select.select([], [self.guest.console.fileno()], [], 0)[1]:
+            raise NotToBeSeen("the kernel has not read what was typed before: let it run first")
+        self.guest.console.send(f"{line}\r")
 
     def close(self) -> None:
         """End the machine."""

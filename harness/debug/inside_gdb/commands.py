@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from typing import Any
 
 import gdb
 
 from harness.debug.inside_gdb.client import AskError, ask
+from harness.debug.inside_gdb.locals import in_terms_of_the_kernel
+from harness.debug.inside_gdb.style import styled
 from harness.debug.inside_gdb.wire import Message
 
 
@@ -24,13 +27,27 @@ class MmCommand(gdb.Command):  # type: ignore[misc]
     def __init__(self, word: Message) -> None:
         self.__doc__ = str(word["help"])
         self._name = str(word["name"])
-        complete = gdb.COMPLETE_EXPRESSION if word["address"] else gdb.COMPLETE_NONE
-        super().__init__(f"mm {self._name}", gdb.COMMAND_DATA, complete)
+        self._takes_address = bool(word["address"])
+        self._completes = str(word["completes"])
+        super().__init__(f"mm {self._name}", gdb.COMMAND_DATA)
 
     def invoke(self, argument: str, from_tty: bool) -> None:
         """Ask, and print the answer."""
         self.dont_repeat()
-        obey(request(self._name, arguments=words_of(argument)))
+        line = in_terms_of_the_kernel(argument) if self._takes_address else argument
+        obey(request(self._name, arguments=words_of(line), line=argument))
+
+    def complete(self, text: str, word: str) -> Any:
+        """Return how a word can go on: an expression of gdb's, or words that the harness knows."""
+        if self._takes_address:
+            return gdb.COMPLETE_EXPRESSION
+        if not self._completes:
+            return gdb.COMPLETE_NONE
+        try:
+            known = ask(self._completes)["words"]
+        except AskError:
+            return gdb.COMPLETE_NONE
+        return [str(one) for one in known if str(one).startswith(word or "")]
 
 
 def words_of(argument: str) -> list[str]:
@@ -50,11 +67,26 @@ def request(command: str, **values: Any) -> Message:
 
 
 def obey(answer: Message) -> None:
-    """Print what an answer says, and attach to the machine that it names."""
-    if answer.get("text"):
-        gdb.write(f"{answer['text']}\n")
+    """Attach to the machine that an answer names, and print what it says."""
     if "remote" in answer:
-        gdb.execute(f"target remote {answer['remote']}")
+        _attach(answer)
+    if answer.get("text"):
+        gdb.write(styled(f"{answer['text']}\n"))
+
+
+def _attach(machine: Message) -> None:
+    """Let go of the last machine, take the symbols of the new one, and attach to it."""
+    with contextlib.suppress(gdb.error):  # there is none, or it has gone
+        gdb.execute("disconnect", to_string=True)
+    if machine["digest"] != _known.get("digest"):
+        if "digest" in _known:
+            gdb.execute(f"with confirm off -- file {machine['kernel']}", to_string=True)
+        _known["digest"] = machine["digest"]
+    gdb.execute(f"target remote {machine['remote']}")
+
+
+_known: dict[str, str] = {}
+"""The digest of the kernel whose symbols gdb has."""
 
 
 def on_stop(event: Any) -> None:

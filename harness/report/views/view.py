@@ -55,19 +55,21 @@ class View:
     """More sentences for its help."""
     takes_address: bool = False
     """Whether its words are C expressions."""
+    takes_mark: bool = False
+    """Whether its word names an earlier state."""
 
     def parser(self) -> Parser:
         """Return what reads its arguments."""
-        parser = Parser(
-            self.name, description=f"{self.summary}\n\n{self.details}".strip(), add_help=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+        parser = Parser(self.name, add_help=False, allow_abbrev=False)
         self.declare(parser)
         return parser
 
-    def help(self) -> str:
-        """Return how it is used."""
-        return self.parser().format_help().strip()
+    def help(self, prefix: str) -> str:
+        """Return how it is used; ``prefix`` is what is typed in front of its name."""
+        arguments = self.parser()
+        arguments.prog = f"{prefix} {self.name}"
+        arguments.usage = None
+        return f"{self.summary}\n\n{arguments.format_help()}\n{self.details}".strip()
 
     def answer(self, seen: Observation, arguments: Sequence[str]) -> Answer:
         """Return what it says of a guest.
@@ -85,7 +87,10 @@ def address_argument(parser: Parser, name: str = "address") -> None:
 
 
 def address_of(seen: Observation, words: Sequence[str]) -> int:
-    """Return the address that a view's words mean; raise :class:`NotToBeSeen`."""
+    """Return the address that a view's words mean; raise :class:`NotToBeSeen`.
+
+    As in C a variable is its value, an array, a structure or a function is its address.
+    """
     text = " ".join(words)
     try:
         value = int(text, 0)

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from harness.check.known_virtual import rights_in_words
 from harness.check.observation import Observation
 from harness.decode.entry_bits import EntryBits, entry_bits
 from harness.decode.page_walk import Step, Walk, walk
@@ -58,14 +59,8 @@ def _end(found: Walk) -> Iterator[str]:
     if found.fault is not None:
         yield f"  ends here: {found.fault.reason}"
         return
-    yield f"  rights: {_rights(found)}"
+    yield f"  rights: {rights_in_words(found.writable, found.executable, found.user)}"
     yield f"  physical {found.physical:#010x}, in a page of {size(found.page_size)}"
-
-
-def _rights(found: Walk) -> str:
-    """Return the effective rights in words."""
-    words = ["read", *["write"] * found.writable, *["execute"] * found.executable]
-    return f"{', '.join(words)}; {'user and kernel' if found.user else 'kernel only'}"
 
 
 WALK = View(
