@@ -25,11 +25,6 @@ class NotToBeSeen(Exception):
     """Something asked of a guest that it does not have; the message is a sentence."""
 
 
-def nothing_earlier(name: str | None) -> MemoryState:
-    """Be the past of a guest that has none; see :attr:`Observation.earlier`."""
-    raise NotToBeSeen("there is no earlier state of this guest to compare with")
-
-
 @dataclass(frozen=True)
 class Observation:
     """One guest at one moment. It must not run as long as this is used."""
@@ -38,7 +33,7 @@ class Observation:
     moment: str = READY
     note: str = ""
     """What a reader should know of the moment, in a sentence."""
-    earlier: Callable[[str | None], MemoryState] = nothing_earlier
+    past: Callable[[str | None], MemoryState] | None = None
     """Returns a state of the past by its name, None: the last one; raises."""
 
     @property
@@ -79,6 +74,15 @@ class Observation:
     def state(self) -> MemoryState:
         """What the memory manager believes; raises like :attr:`inspection`."""
         return self.inspection.state
+
+    def earlier(self, name: str | None) -> MemoryState:
+        """Return a state of the past by its name, None: the last one.
+
+        Raise :class:`NotToBeSeen` when there is no such one.
+        """
+        if self.past is None:
+            raise NotToBeSeen("there is no earlier state of this guest to compare with")
+        return self.past(name)
 
     def value(self, expression: str) -> int:
         """Return what a C expression over guest memory is worth, as an address.

@@ -12,14 +12,13 @@ import click
 from harness.check.cross_check import cross_check
 from harness.check.inspect import Inspection, model_of
 from harness.check.model import READY
-from harness.check.observation import NotToBeSeen, Observation
+from harness.check.observation import Observation
 from harness.check.refusal import reason_to_refuse
+from harness.check.saved_state import state_in_core
 from harness.check.violation import Violation
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.options import Selection, machine_options
-from harness.decode.state import MemoryState
+from harness.cli.options import Selection, description_for_core, machine_options
 from harness.image.description import Description
-from harness.image.find import describe, is_built
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
 from harness.machine.guest import Guest
@@ -98,7 +97,7 @@ def inspect(
         ending = _run_until(guest, moment, kernel.description)
         if ending is not None:
             return _explain(guest, ending)
-        seen = Observation(guest, moment, earlier=_saved_state)
+        seen = Observation(guest, moment, past=state_in_core)
         if what:
             return _show_view(seen, what, as_json)
         extra = cross_check(guest, seen.inspection) if cross else ()
@@ -109,13 +108,10 @@ def inspect(
 def _inspect_core(
     core: Path, chosen: Path | None, moment: str | None, as_json: bool, what: Sequence[str]
 ) -> int:
-    if chosen is not None and is_built(chosen):
-        raise click.BadParameter("with --core, --kernel names a description; the core has the ELF")
-    description = None if chosen is None else describe(chosen)
-    guest = load_guest(core, description)
+    guest = load_guest(core, description_for_core(chosen))
     moment = moment or guest.moment
     _check_moment(moment, guest.kernel.description)
-    seen = Observation(guest, moment, earlier=_saved_state)
+    seen = Observation(guest, moment, past=state_in_core)
     if what:
         return _show_view(seen, what, as_json)
     inspection = seen.inspection
@@ -127,14 +123,6 @@ def _show_view(seen: Observation, what: Sequence[str], as_json: bool) -> int:
     answer = find_view(what[0]).answer(seen, what[1:])
     click.echo(json.dumps(answer.json, indent=1) if as_json else answer.text)
     return EXIT_FINDINGS if answer.findings else EXIT_GOOD
-
-
-def _saved_state(name: str | None) -> MemoryState:
-    """Return the state in a core, with which another one is compared."""
-    if name is None:
-        raise NotToBeSeen("diff needs the file of an earlier core to compare with")
-    guest = load_guest(Path(name))
-    return Observation(guest, guest.moment).state
 
 
 def _show(

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -190,6 +190,13 @@ def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
     return find_kernel.load_or_build(path, variables)
 
 
+def description_for_core(path: Path | None) -> Description | None:
+    """Return the description by which a core is to be read; None: the saved one."""
+    if path is not None and is_built(path):
+        raise click.BadParameter("with --core, --kernel names a description; the core has the ELF")
+    return None if path is None else describe(path)
+
+
 def _variables(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
@@ -274,10 +281,9 @@ def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         chosen = {name: values.pop(name) for name in _FIELDS}
         return command(selection=selection_of(chosen), **values)
 
-    return _with_options(select)
+    decorated: Callable[..., Any] = _with_options(select)
+    return decorated
 
-
-T = TypeVar("T")
 
 _FIELDS = tuple(Selection.__dataclass_fields__)
 
@@ -309,7 +315,7 @@ def changed_selection(chosen: Mapping[str, Any], words: Sequence[str], name: str
     return selection_of({**chosen, **common_flags(ctx, given=True)})
 
 
-def _with_options(command: T) -> T:
+def _with_options(command: Callable[..., Any]) -> Any:
     return functools.reduce(
         lambda inner, option: option(inner), reversed(_MACHINE_OPTIONS), command
     )

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import harness
 from harness.debug.commands import Commands
+from harness.debug.core_stub import CoreStub
 from harness.debug.foreground import foreground_gdb
 from harness.debug.inside_gdb import client
 from harness.debug.loop import Loop
-from harness.debug.server import serving
+from harness.debug.saved import READ_ONLY, Saved, saved_commands
+from harness.debug.server import listening, serving
 from harness.debug.session import Choose, Session
 from harness.debug.session_commands import commands_of
+from harness.image.description import Description
+from harness.machine.saved_guest import load_guest
 from harness.machine.scratch import scratch_folder
 
 START = Path(client.__file__).with_name("start.py")
@@ -30,22 +34,38 @@ def debug_by_hand(choose: Choose, where: str | None, arguments: Sequence[str]) -
     with Loop() as loop, Session(loop, choose, where) as session:
         said = session.boot()
         commands = Commands(session, commands_of(session, said))
-        kernel = session.guest.kernel.path
-        return run_gdb(loop, commands, kernel, arguments)
+        with scratch_folder(Path(tempfile.gettempdir()), "harness-") as folder:
+            return _run_gdb(loop, folder, commands, session.guest.kernel.path, arguments)
 
 
-def run_gdb(loop: Loop, commands: Commands, kernel: Path, arguments: Sequence[str]) -> int:
+def debug_core(core: Path, description: Description | None, arguments: Sequence[str]) -> int:
+    """Give a person gdb on a guest that was saved, which cannot be changed; as above.
+
+    Raises like :func:`harness.machine.saved_guest.load_guest`.
+    """
+    guest = load_guest(core, description)
+    with Loop() as loop, scratch_folder(Path(tempfile.gettempdir()), "harness-") as folder:
+        kernel, remote = folder / guest.kernel.path.name, folder / "gdb"
+        kernel.write_bytes(guest.kernel.contents)
+        saved = Saved(guest)
+        commands = Commands(saved, saved_commands(saved, remote))
+        with listening(remote, loop, lambda connection: CoreStub(guest, connection, loop)):
+            return _run_gdb(loop, folder, commands, kernel, [*READ_ONLY, *arguments])
+
+
+def _run_gdb(
+    loop: Loop, folder: Path, commands: Commands, kernel: Path, arguments: Sequence[str]
+) -> int:
     """Run gdb with the ``mm`` commands on the symbols of ``kernel``; return its exit code."""
-    with scratch_folder(Path(tempfile.gettempdir()), "harness-") as folder:
-        path = folder / "mm"
-        environment = {**os.environ, client.SOCKET: str(path)}
-        with (
-            serving(path, loop, commands.answer),
-            foreground_gdb(gdb_arguments(kernel, arguments), environment) as gdb,
-        ):
-            loop.add(gdb.exit_descriptor, lambda: None)
-            loop.run(gdb.ended)
-            return gdb.code
+    path = folder / "mm"
+    environment = {**os.environ, client.SOCKET: str(path)}
+    with (
+        serving(path, loop, commands.answer),
+        foreground_gdb(gdb_arguments(kernel, arguments), environment) as gdb,
+    ):
+        loop.add(gdb.exit_descriptor, lambda: None)
+        loop.run(gdb.ended)
+        return gdb.code
 
 
 def gdb_arguments(kernel: Path, arguments: Sequence[str]) -> list[str]:

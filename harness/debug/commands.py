@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness.check.observation import NotToBeSeen, Observation
 from harness.debug.inside_gdb.wire import Message
+from harness.debug.records import Records
 from harness.image.build import BuildError
 from harness.image.errors import DescriptionError, ImageError
 from harness.machine.errors import MachineError
@@ -34,6 +35,20 @@ class Command:
     """Whether it wants the line as it was typed, as its only word."""
     completes: str = ""
     """The command that gives the words with which its own can go on."""
+
+
+def describer(records: Callable[[], Records]) -> Command:
+    """Return what gives gdb's pretty-printers their words, for a type and an object's bytes."""
+
+    def describe(words: Words) -> Message:
+        if len(words) != 2:
+            raise NotToBeSeen("a type and its bytes are needed")
+        try:
+            return {"words": records().words(words[0], bytes.fromhex(words[1]))}
+        except ValueError:
+            raise NotToBeSeen("the bytes are no hexadecimal digits") from None
+
+    return Command("describe", "", describe)
 
 
 class Debugged(Protocol):

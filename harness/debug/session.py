@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from harness.debug.first_function import stop_at_first_c_function
 from harness.debug.heard import Heard
 from harness.debug.loop import Loop
 from harness.debug.marks import Marks
+from harness.debug.records import Records
 from harness.decode.decode import decode
 from harness.decode.state import MemoryState
 from harness.image.errors import DescriptionError
@@ -152,8 +154,14 @@ class Session:
             raise NotToBeSeen("the kernel has not read what was typed before: let it run first")
         self.guest.console.send(f"{line}\r")
 
+    @cached_property
+    def records(self) -> Records:
+        """What the kernel's description says of its C types."""
+        return Records(self.guest.kernel, Observation(self.guest).space)
+
     def close(self) -> None:
         """End the machine."""
+        self.__dict__.pop("records", None)
         self._guest = None
         self._stack.close()
 

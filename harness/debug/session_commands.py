@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.check.observation import NotToBeSeen
-from harness.debug.commands import Command, Words
+from harness.debug.commands import Command, Words, describer
 from harness.debug.inside_gdb.wire import Message
 from harness.debug.session import Session
 
@@ -66,6 +66,7 @@ def commands_of(session: Session, said: str) -> list[Command]:
         Command("reboot", _REBOOT, reboot),
         Command("console", _CONSOLE, console),
         Command("type", _TYPE, type_line, takes_line=True),
+        describer(lambda: session.records),
         Command("marks", "", marks),
         Command("attach", "", attach),
         Command("stopped", "", stopped),
@@ -75,7 +76,12 @@ def commands_of(session: Session, said: str) -> list[Command]:
 def _machine(session: Session) -> Message:
     """Return what gdb attaches to, and the kernel whose symbols it needs."""
     kernel = session.guest.kernel
-    return {"remote": str(session.remote), "kernel": str(kernel.path), "digest": kernel.digest}
+    return {
+        "remote": str(session.remote),
+        "kernel": str(kernel.path),
+        "digest": kernel.digest,
+        "printers": session.records.for_gdb(),
+    }
 
 
 def only_word(words: Words, usage: str) -> str:

@@ -10,6 +10,7 @@ import gdb
 
 from harness.debug.inside_gdb.client import AskError, ask
 from harness.debug.inside_gdb.locals import in_terms_of_the_kernel
+from harness.debug.inside_gdb.printers import learn
 from harness.debug.inside_gdb.style import styled
 from harness.debug.inside_gdb.wire import Message
 
@@ -82,6 +83,7 @@ def _attach(machine: Message) -> None:
         if "digest" in _known:
             gdb.execute(f"with confirm off -- file {machine['kernel']}", to_string=True)
         _known["digest"] = machine["digest"]
+    learn(machine["printers"])
     gdb.execute(f"target remote {machine['remote']}")
 
 
