@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from harness.decode.decode import decode
 from harness.decode.state import MemoryState
 from harness.image.errors import DescriptionError
 from harness.machine.ending import Ending
-from harness.machine.errors import GuestEnded, MachineError
+from harness.machine.errors import GuestEnded, MachineError, QemuFailed
 from harness.machine.gdb_socket import gdb_socket
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
@@ -36,6 +37,18 @@ NOT_READY = (
 
 LONGEST_LINE = 4096
 """Characters that can be typed at once."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What a person should know when gdb has the prompt again."""
+
+    printed: str
+    """By the kernel meanwhile."""
+    ended: str
+    """How the guest has ended, in words, if it did since the last stop."""
+    over: bool
+    """Whether it cannot run any more."""
 
 
 class Session:
@@ -91,14 +104,14 @@ class Session:
         except GuestEnded as error:
             self.ended = error.ending
             wanted = self._where or "its first C function"
-            return f"The guest ended before {wanted}: {error.ending}"
+            return f"The guest ended before {wanted}: {_in_short(error.ending)}"
         return ""
 
     def _news(self, descriptor: int) -> None:
         """Take in what the kernel or QEMU has said."""
         guest = self.guest
         with contextlib.suppress(MachineError):
-            self.ended = guest.look()
+            guest.look()
         if not guest.qemu_alive:
             self._loop.remove(descriptor)
 
@@ -109,20 +122,23 @@ class Session:
         return Observation(self.guest, self.guest.moment(), note, self.marks.get)
 
     def _require_stopped(self) -> None:
-        if not self.guest.qemu_alive:
-            ended = self.guest.look()
-            how = f" ({ended.message})" if ended else ""
-            raise NotToBeSeen(f"QEMU has ended{how}: 'mm reboot' starts a new machine")
-        if self.guest.is_running():
+        try:
+            running = self.guest.is_running()
+        except QemuFailed:
+            raise NotToBeSeen("QEMU has ended: 'mm reboot' starts a new machine") from None
+        if running:
             raise NotToBeSeen("the guest runs: interrupt it first")
 
-    def stopped(self) -> str:
-        """Take note that gdb has the prompt; return what the kernel has printed meanwhile."""
-        self.guest.look()
+    def stopped(self) -> Stop:
+        """Take note that gdb has the prompt."""
+        told, over = self.ended, False
         with contextlib.suppress(NotToBeSeen, MachineError, DescriptionError):
+            self.ended = self.guest.look()
             self._require_stopped()
+            over = self.guest.is_over()
             self.marks.stop(self._state())
-        return self.heard.take()
+        ended = "" if self.ended is None or self.ended == told else _in_short(self.ended)
+        return Stop(self.heard.take(), ended, over)
 
     def _state(self) -> MemoryState:
         seen = self.observe()
@@ -175,3 +191,8 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _in_short(ending: Ending) -> str:
+    """Return how a guest ended without the console, which gdb shows by itself."""
+    return str(replace(ending, console_tail=""))

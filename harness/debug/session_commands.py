@@ -40,7 +40,9 @@ def commands_of(session: Session, said: str) -> list[Command]:
         return {**_machine(session), "text": said}
 
     def stopped(words: Words) -> Message:
-        return {"console": session.stopped()}
+        stop = session.stopped()
+        text = f"The guest has ended. {stop.ended}" if stop.ended else ""
+        return {"console": stop.printed, "text": text, "over": stop.over}
 
     def mark(words: Words) -> Message:
         name = only_word(words, "mm mark NAME")

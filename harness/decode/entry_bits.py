@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from harness.decode.page_walk import entry_format
 from harness.decode.paging_modes import (
-    LARGE,
     NO_EXECUTE,
     PRESENT,
     EntryFormat,
@@ -80,7 +79,7 @@ def _bits(
         yield one("D", 6)
         yield one("PAT", 7) if level.number == 1 else one("PS", 7)
         yield one("G", 8)
-    elif level.page is not None or form.reserved & LARGE:
+    elif level.page is not None:
         yield one("PS", 7)
     yield Bits("AVL", entry >> 9 & 7, 3)
     if page and level.number > 1:

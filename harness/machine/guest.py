@@ -10,11 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.machine.backtrace import Frame
 from harness.machine.core_file import save_core
 from harness.machine.ending import Ending, EndingKind
-from harness.machine.errors import GuestEnded
+from harness.machine.errors import GuestEnded, SpecError
 from harness.machine.layout import has_display
 from harness.machine.monitor import KernelMonitor
 from harness.machine.multiboot import BootInformation, Placement
@@ -119,7 +120,14 @@ class Guest:
 
         Raise :class:`harness.machine.errors.QemuFailed` when QEMU is gone.
         """
-        return self._vm.is_running()
+        return self._vm.run_state() == "running"
+
+    def is_over(self) -> bool:
+        """Ask QEMU whether the guest has reset itself or switched off: it cannot run any more.
+
+        Raises like :meth:`is_running`.
+        """
+        return self._vm.run_state() in ("shutdown", "internal-error")
 
     def pause(self) -> None:
         """Stop the CPU."""
@@ -185,7 +193,11 @@ class Guest:
         Raise :class:`SpecError` for a function that the kernel does not have, and
         :class:`GuestEnded` when the guest ends before.
         """
-        self.stop_at((self.kernel.symbol(function),), timeout)
+        try:
+            address = self.kernel.symbol(function)
+        except UnknownName as error:
+            raise SpecError(f"{self.kernel.path}: {error}") from None
+        self.stop_at((address,), timeout)
 
     def stop_at(self, addresses: Collection[int], timeout: float = BOOT_TIMEOUT) -> None:
         """Run until just before the instruction at one of the virtual addresses, and pause there.

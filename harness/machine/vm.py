@@ -105,9 +105,9 @@ class Vm:
         """Whether the CPU was told to run; one whose guest has ended does not heed that."""
         return not self._paused
 
-    def is_running(self) -> bool:
-        """Ask QEMU whether the CPU runs."""
-        return bool(self.qmp.execute("query-status")["running"])
+    def run_state(self) -> str:
+        """Ask QEMU for the machine's state: ``running``, ``debug`` …, a ``RunState`` of QMP's."""
+        return str(self.qmp.execute("query-status")["status"])
 
     def resume(self) -> None:
         """Let the CPU run; one whose guest has ended stays as it is."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import gdb
 
+from harness.debug.inside_gdb import resuming
 from harness.debug.inside_gdb.client import AskError, ask
 from harness.debug.inside_gdb.locals import in_terms_of_the_kernel
 from harness.debug.inside_gdb.printers import learn
@@ -84,6 +85,7 @@ def _attach(machine: Message) -> None:
             gdb.execute(f"with confirm off -- file {machine['kernel']}", to_string=True)
         _known["digest"] = machine["digest"]
     learn(machine["printers"])
+    resuming.over = False
     gdb.execute(f"target remote {machine['remote']}")
 
 
@@ -94,11 +96,13 @@ _known: dict[str, str] = {}
 def on_stop(event: Any) -> None:
     """Tell the harness that the guest stands, and print what its kernel has said meanwhile."""
     try:
-        said = str(ask("stopped").get("console", ""))
+        answer = ask("stopped")
     except AskError as error:
-        said = f"{error}\n"
-    for line in said.splitlines():
+        answer = {"text": str(error)}
+    resuming.over = bool(answer.get("over"))
+    for line in str(answer.get("console", "")).splitlines():
         gdb.write(f"| {line}\n")
+    obey(answer)
 
 
 def begin() -> None:
@@ -106,5 +110,6 @@ def begin() -> None:
     Mm()
     for word in request("words")["words"]:
         MmCommand(word)
+    resuming.guard()
     gdb.events.stop.connect(on_stop)
     obey(request("attach"))
