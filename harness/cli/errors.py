@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.check.observation import NotToBeSeen
 from harness.debug.mi import GdbError
 from harness.image.build import BuildError
 from harness.image.elf import ImageError
@@ -11,6 +12,7 @@ from harness.maps.library import UnknownMap
 from harness.maps.syntax import MapSyntaxError
 from harness.ram.protocol import RamError
 from harness.report.picture import NoPictures
+from harness.report.views.view import BadArguments
 from harness.workload.workload import WorkloadError
 
 EXIT_GOOD = 0
@@ -18,7 +20,10 @@ EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 
-_BAD_INPUT = (DescriptionError, ImageError, MapSyntaxError, SpecError, UnknownMap, WorkloadError)
+_BAD_INPUT = (
+    *(BadArguments, DescriptionError, ImageError, MapSyntaxError, NotToBeSeen, SpecError),
+    *(UnknownMap, WorkloadError),
+)
 _BAD_ENVIRONMENT = (BuildError, GdbError, MachineError, NoPictures, OSError, RamError)
 
 USER_ERRORS = (*_BAD_INPUT, *_BAD_ENVIRONMENT)

@@ -13,6 +13,7 @@ from harness.cli.build import build
 from harness.cli.compare import compare
 from harness.cli.doctor import doctor
 from harness.cli.errors import EXIT_GOOD, USER_ERRORS, exit_code
+from harness.cli.gdb import gdb
 from harness.cli.init import init
 from harness.cli.inspect import inspect
 from harness.cli.maps import maps
@@ -30,6 +31,7 @@ def cli() -> None:
       harness run --map all --memory 64M            every real firmware map, in 64 MiB
       harness run --map dmesg.txt                   the map in a bug report
       harness boot --memory 16M                     a kernel's console in this terminal
+      harness gdb --memory 64M                      gdb on it, with commands for its memory
       harness inspect --memory 1G --json            what its memory manager believes
       harness blame '&zones[0]'                     who wrote a word of memory
       harness init build/kernel.elf                 a first description of your own kernel
@@ -39,7 +41,7 @@ def cli() -> None:
     """
 
 
-for command in (run, boot, inspect, blame, init, compare, maps, build, doctor, bench):
+for command in (run, boot, gdb, inspect, blame, init, compare, maps, build, doctor, bench):
     cli.add_command(command)
 
 

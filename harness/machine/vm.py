@@ -105,6 +105,10 @@ class Vm:
         """Whether the CPU was told to run; one whose guest has ended does not heed that."""
         return not self._paused
 
+    def run_state(self) -> str:
+        """Ask QEMU for the machine's state: ``running``, ``debug`` …, a ``RunState`` of QMP's."""
+        return str(self.qmp.execute("query-status")["status"])
+
     def resume(self) -> None:
         """Let the CPU run; one whose guest has ended stays as it is."""
         self._paused = False
