@@ -35,6 +35,11 @@ from harness.report.views.view import BadArguments
     help="Look at a guest that was saved to this file instead of booting one; --kernel then names "
     "a description to read it by, in place of the saved one.",
 )
+@click.option(
+    "--record",
+    is_flag=True,
+    help="Record the guest, so that 'mm back' can go back in its life.",
+)
 @click.option("--batch", is_flag=True, help="End when gdb's scripts have ended; gdb's --batch.")
 @click.option(
     "-x",
@@ -48,6 +53,7 @@ def gdb(
     selection: Selection,
     where: str | None,
     core: Path | None,
+    record: bool,
     batch: bool,
     scripts: tuple[Path, ...],
     arguments: tuple[str, ...],
@@ -79,8 +85,8 @@ def gdb(
         given += ["-x", str(script)]
     given += arguments
     if core is None:
-        return _exit_code(debug_by_hand(choose, where, given))
-    if where is not None or not selection.is_default:
+        return _exit_code(debug_by_hand(choose, where, record, given))
+    if where is not None or record or not selection.is_default:
         raise click.UsageError("--core takes no flags about a machine to boot")
     return _exit_code(debug_core(core, description_for_core(selection.kernel), given))
 

@@ -13,6 +13,7 @@ from harness.debug.core_stub import CoreStub
 from harness.debug.foreground import foreground_gdb
 from harness.debug.inside_gdb import client
 from harness.debug.loop import Loop
+from harness.debug.past_commands import past_commands
 from harness.debug.saved import READ_ONLY, Saved, saved_commands
 from harness.debug.server import listening, serving
 from harness.debug.session import Choose, Session
@@ -25,15 +26,16 @@ START = Path(client.__file__).with_name("start.py")
 """What gdb runs first."""
 
 
-def debug_by_hand(choose: Choose, where: str | None, arguments: Sequence[str]) -> int:
+def debug_by_hand(choose: Choose, where: str | None, record: bool, arguments: Sequence[str]) -> int:
     """Boot a guest and give a person gdb until it ends; return gdb's exit code.
 
-    ``where`` as in :class:`Session`; ``arguments`` are more for gdb. The code is negative when a
-    signal ended it.
+    ``where`` and ``record`` as in :class:`Session`; ``arguments`` are more for gdb. The code is
+    negative when a signal ended it.
     """
-    with Loop() as loop, Session(loop, choose, where) as session:
+    with Loop() as loop, Session(loop, choose, where, record) as session:
         said = session.boot()
-        commands = Commands(session, commands_of(session, said))
+        own = [*commands_of(session, said), *past_commands(session)]
+        commands = Commands(session, own)
         with scratch_folder(Path(tempfile.gettempdir()), "harness-") as folder:
             return _run_gdb(loop, folder, commands, session.guest.kernel.path, arguments)
 

@@ -25,6 +25,14 @@ from harness.machine.errors import GuestEnded, MachineError, QemuFailed
 from harness.machine.gdb_socket import gdb_socket
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
+from harness.machine.recording import (
+    CountedGuest,
+    Recorder,
+    Recording,
+    break_at,
+    replay,
+    run_to,
+)
 from harness.machine.spec import MachineSpec
 
 Choose = Callable[[Sequence[str]], MachineSpec]
@@ -33,7 +41,7 @@ Choose = Callable[[Sequence[str]], MachineSpec]
 NOT_READY = (
     "The kernel has not said yet that it is ready: what it has still to build cannot add up."
 )
-
+END_OF_RECORD = "This is the end of what was recorded: 'mm back' goes back from here."
 
 LONGEST_LINE = 4096
 """Characters that can be typed at once."""
@@ -49,16 +57,26 @@ class Stop:
     """How the guest has ended, in words, if it did since the last stop."""
     over: bool
     """Whether it cannot run any more."""
+    note: str = ""
+    """What else is to be told, in a sentence."""
 
 
 class Session:
     """One guest at a time, with a path at which gdb can attach to it; a context manager."""
 
-    def __init__(self, loop: Loop, choose: Choose, where: str | None = None) -> None:
-        """``where`` is the function to stop at; None: the first C function that is entered."""
+    def __init__(
+        self, loop: Loop, choose: Choose, where: str | None = None, record: bool = False
+    ) -> None:
+        """``where`` is the function to stop at; None: the first C function that is entered.
+
+        With ``record`` one can go back in a guest's life: see :meth:`go_to`.
+        """
         self._loop = loop
         self._choose = choose
         self._where = where
+        self._record = record
+        self._recorder: Recorder | None = None
+        self._recording: Recording | None = None
         self._stack = contextlib.ExitStack()
         self._guest: Guest | None = None
         self.ended: Ending | None = None
@@ -81,18 +99,69 @@ class Session:
         machine raises; the last machine then stays.
         """
         spec = self._choose(flags)
-        machine = Machine(spec)
+        machine = Recorder(spec) if self._record else Machine(spec)
         self.close()
-        guest = self._stack.enter_context(machine).boot()
+        self._recording = None
+        guest = self._started(machine)
         self.heard, self.marks, self.ended = Heard(spec.kernel.description.console), Marks(), None
         guest.console.echo = self.heard.add
         said = self._stop(guest)
+        self._attend(guest)
+        return said
+
+    def _started(self, machine: Machine | Recorder) -> Guest:
+        self._stack.enter_context(machine)
+        if isinstance(machine, Machine):
+            return machine.boot()
+        self._recorder = machine
+        return machine.guest
+
+    def _attend(self, guest: Guest) -> None:
+        """Let gdb attach to a guest, and follow what it says."""
         self.remote = self._stack.enter_context(gdb_socket(guest))
         for descriptor in guest.news:
             self._loop.add(descriptor, lambda of=descriptor: self._news(of))  # type: ignore[misc]
             self._stack.callback(self._loop.remove, descriptor)
         self._guest = guest
-        return said
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the guest is being recorded, or replayed."""
+        return isinstance(self._guest, CountedGuest)
+
+    def past(self) -> tuple[Recording, int]:
+        """Return the record of the stopped guest, and how many instructions it has executed.
+
+        A guest that is still being recorded ends with that: call :meth:`go_to` next. Raise
+        :class:`NotToBeSeen` for one that is not recorded.
+        """
+        self._require_stopped()
+        guest = self.guest
+        if not isinstance(guest, CountedGuest):
+            raise NotToBeSeen("this guest is not recorded: start with 'harness gdb --record'")
+        count = guest.executed()
+        if self._recorder is not None:
+            self._recording, self._recorder = self._recorder.finish(), None
+        assert self._recording is not None
+        return self._recording, count
+
+    def go_to(self, recording: Recording, count: int) -> None:
+        """Replay what was recorded, in a new process, until so many instructions are executed.
+
+        There the guest is stopped; from there it goes on as it did, up to the end of the record.
+        """
+        if not 0 <= count <= recording.length:
+            raise NotToBeSeen(f"the record has the instructions from 0 to {recording.length}")
+        self.close()
+        self._recording = recording
+        guest = self._stack.enter_context(replay(recording))
+        self.heard, self.ended = Heard(recording.spec.kernel.description.console), None
+        guest.console.echo = self.heard.add
+        if count:
+            run_to(guest, count)
+        break_at(guest, recording.length)
+        self.heard.take()
+        self._attend(guest)
 
     def _stop(self, guest: Guest) -> str:
         """Stop a new guest where asked; a guest that ends before can be looked at as well."""
@@ -131,18 +200,27 @@ class Session:
 
     def stopped(self) -> Stop:
         """Take note that gdb has the prompt."""
-        told, over = self.ended, False
+        told, over, note = self.ended, False, ""
         with contextlib.suppress(NotToBeSeen, MachineError, DescriptionError):
             self.ended = self.guest.look()
             self._require_stopped()
             over = self.guest.is_over()
+            if self._at_the_end():
+                over, note = True, END_OF_RECORD
             self.marks.stop(self._state())
         ended = "" if self.ended is None or self.ended == told else _in_short(self.ended)
-        return Stop(self.heard.take(), ended, over)
+        return Stop(self.heard.take(), ended, over, note)
 
     def _state(self) -> MemoryState:
         seen = self.observe()
         return decode(seen.guest.ram, seen.control, seen.kernel, seen.moment)
+
+    def _at_the_end(self) -> bool:
+        """Return whether the guest is a replayed one that has come to the end of its record."""
+        recording, guest = self._recording, self._guest
+        if recording is None or not isinstance(guest, CountedGuest):
+            return False
+        return guest.executed() >= recording.length
 
     def mark(self, name: str) -> None:
         """Keep the state as it is now under a name."""
@@ -178,7 +256,7 @@ class Session:
     def close(self) -> None:
         """End the machine."""
         self.__dict__.pop("records", None)
-        self._guest = None
+        self._guest = self._recorder = None
         self._stack.close()
 
     def __enter__(self) -> Self:

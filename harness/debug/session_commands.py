@@ -37,11 +37,11 @@ def commands_of(session: Session, said: str) -> list[Command]:
     """Return the commands of a session; ``said`` is what is to be told once gdb is attached."""
 
     def attach(words: Words) -> Message:
-        return {**_machine(session), "text": said}
+        return {**machine_message(session), "text": said}
 
     def stopped(words: Words) -> Message:
         stop = session.stopped()
-        text = f"The guest has ended. {stop.ended}" if stop.ended else ""
+        text = f"The guest has ended. {stop.ended}" if stop.ended else stop.note
         return {"console": stop.printed, "text": text, "over": stop.over}
 
     def mark(words: Words) -> Message:
@@ -54,7 +54,7 @@ def commands_of(session: Session, said: str) -> list[Command]:
 
     def reboot(words: Words) -> Message:
         text = session.boot(words)
-        return {**_machine(session), "text": text}
+        return {**machine_message(session), "text": text}
 
     def console(words: Words) -> Message:
         return {"text": session.printed().rstrip("\n")}
@@ -75,7 +75,7 @@ def commands_of(session: Session, said: str) -> list[Command]:
     ]
 
 
-def _machine(session: Session) -> Message:
+def machine_message(session: Session) -> Message:
     """Return what gdb attaches to, and the kernel whose symbols it needs."""
     kernel = session.guest.kernel
     return {
