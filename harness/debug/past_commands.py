@@ -19,7 +19,9 @@ from harness.machine.backtrace import frame_at
 
 _BLAME = """Tell who wrote a word of memory, the last writer first.
 
-usage: mm blame ADDRESS
+usage: mm blame [-p] ADDRESS
+
+-p: the address is physical, also where it is mapped.
 
 The same boot is run again and stopped at each write. A guest of 'harness gdb --record' is followed
 exactly up to here, and is a replay from then on: nothing new can be typed to it. Any other guest's
@@ -28,9 +30,9 @@ machine is booted anew, until its kernel is ready or enters the function that it
 _BACK = """Go back in the life of a guest of 'harness gdb --record'.
 
 usage: mm back                 one instruction
-       mm back step [COUNT]    so many instructions
-       mm back write ADDRESS   to just before the last write to a word
-       mm back to COUNT        to when so many instructions of the kernel's were executed
+       mm back step [COUNT]        so many instructions
+       mm back write [-p] ADDRESS  to just before the last write to a word
+       mm back to COUNT            to when so many instructions of the kernel's were executed
 
 What was recorded is replayed in a new process up to there; then gdb goes on from there, up to the
 end of the record. What was changed by hand is not in the record."""
@@ -49,8 +51,9 @@ def _word(session: Session, words: Words, usage: str) -> int:
     if not words:
         raise NotToBeSeen(f"usage: {usage}")
     session.observe()  # only a stopped guest can be asked
+    physical, text = words[0] == "-p", " ".join(words).removeprefix("-p")
     try:
-        return physical_of(session.guest, " ".join(words)) // WORD * WORD
+        return physical_of(session.guest, text.strip(), physical) // WORD * WORD
     except NoPlace as error:
         raise NotToBeSeen(str(error)) from None
 

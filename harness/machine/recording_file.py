@@ -79,7 +79,7 @@ def load_recording(path: Path) -> Recording:
             Module(members[_module(index)], str(facts["string"]))
             for index, facts in enumerate(machine["modules"])
         ]
-        length = int(document["length"])
+        length, log = int(document["length"]), members[_LOG]
     except (KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise SpecError(f"{path}: no recording, or a damaged one: {error}") from None
     spec = spec_from_json(path, machine, kernel, modules)
@@ -87,7 +87,7 @@ def load_recording(path: Path) -> Recording:
         raise SpecError(
             f"{path}: QEMU's loader takes the kernel from {kernel.path}, which has changed"
         )
-    return Recording(spec, members[_LOG], length)
+    return Recording(spec, log, length)
 
 
 def _is_there(kernel: KernelImage) -> bool:
