@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.bench import boots, decoding, growth, initialisation, round_trips, tapes, verdicts
+from harness.bench import (
+    blame,
+    boots,
+    decoding,
+    growth,
+    initialisation,
+    round_trips,
+    tapes,
+    verdicts,
+)
 from harness.bench.measurement import Measurement
 from harness.image.kernel_image import KernelImage
 
@@ -21,5 +30,6 @@ BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
     "buddy_alloc_instructions": tapes.measure,
     "buddy_free_instructions": tapes.measure,
     "cost_growth": growth.measure,
+    "blame_seconds": blame.measure,
 }
 """Name → what measures it; one that measures several figures stands under each."""

@@ -9,6 +9,7 @@ import numpy as np
 from harness.check.findings import Findings
 from harness.check.pages import ABSENT, heap_range, mapped_pages, page_frames, used_pages
 from harness.check.paging import ENTRY_UNCACHED
+from harness.check.places import entry_place
 from harness.check.runs import FRAME_SIZE, counted, frames_in_words
 from harness.check.violation import Violation
 from harness.decode.belief.heaps import Heap, HeapArea, HeapBlock
@@ -106,7 +107,8 @@ def _check_mappings(findings: Findings, heap: Heap, tables: PageTables) -> None:
             f"{frames_in_words(frame, frame + 1)} is behind {len(pages)} pages of {heap.name}: "
             f"virtual 0x{pages[0]:x} and 0x{pages[1]:x}"
         )
-        findings.add("shared-frame", message, ("V4",), frame * FRAME_SIZE)
+        word = entry_place(tables, int(pages[-1]) // FRAME_SIZE)
+        findings.add("shared-frame", message, ("V4",), frame * FRAME_SIZE, word=word)
 
 
 def _check_rights(findings: Findings, heap: Heap, tables: PageTables) -> None:

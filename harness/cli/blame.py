@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -14,8 +15,10 @@ from harness.debug.blame_text import blame_json, blame_text
 from harness.debug.course import Course, record_course
 from harness.debug.place import NoPlace, physical_of
 from harness.machine.errors import SpecError
+from harness.machine.guest import Guest
+from harness.machine.recording import Recording, replay, run_to
+from harness.machine.recording_file import is_recording, load_recording
 from harness.machine.saved_spec import load_spec
-from harness.machine.spec import MachineSpec
 
 
 @click.command()
@@ -45,7 +48,8 @@ def blame(
 
     ADDRESS is a number, a symbol or a C expression such as '&zones[0]': a virtual address, as the
     page tables map it at the end, or a physical one. SPEC is a spec.json, as failing tests leave
-    it, or a core, of the machine to boot; without it the flags say which.
+    it, or a core, of the machine to boot; without it the flags say which. A recording of 'harness
+    boot --record' in its place is replayed, with all that was typed.
 
     \b
     Examples:
@@ -57,10 +61,10 @@ def blame(
         raise click.UsageError("one ADDRESS, quoted if it has blanks, behind at most one SPEC")
     if until is not None and commands:
         raise click.UsageError("--until stops before the kernel takes commands: no --type then")
-    spec = _spec(selection, words[:-1])
+    address, course = words[-1], Course(until, commands)
     try:
-        recording, word = record_course(
-            spec, Course(until, commands), lambda guest: physical_of(guest, words[-1], physical)
+        recording, word = _record(
+            selection, words[:-1], course, lambda guest: physical_of(guest, address, physical)
         )
     except NoPlace as error:
         raise SpecError(str(error)) from None
@@ -71,9 +75,22 @@ def blame(
     return EXIT_GOOD
 
 
-def _spec(selection: Selection, saved: tuple[str, ...]) -> MachineSpec:
+def _record(
+    selection: Selection, saved: tuple[str, ...], course: Course, look: Callable[[Guest], int]
+) -> tuple[Recording, int]:
+    """Return a recording of the machine that was asked for, and what is seen at its end."""
     if not saved:
-        return selection.machine(selection.load_kernel())
+        return record_course(selection.machine(selection.load_kernel()), course, look)
     if not selection.is_default:
         raise click.UsageError("SPEC names the machine: no flags about a machine to boot then")
-    return load_spec(Path(saved[0]))
+    path = Path(saved[0])
+    if not is_recording(path):
+        return record_course(load_spec(path), course, look)
+    if course != Course():
+        raise click.UsageError(
+            f"{path} is a recording: it goes on as it did, without --type, --until"
+        )
+    recording = load_recording(path)
+    with replay(recording) as guest:
+        run_to(guest, recording.length)
+        return recording, look(guest)

@@ -10,6 +10,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -19,6 +20,10 @@ from harness.machine.ending import Ending
 from harness.machine.errors import MachineError
 from harness.machine.guest import Guest
 from harness.machine.machine import Machine
+from harness.machine.recording import Recorder
+from harness.machine.recording_file import save_recording
+from harness.machine.spec import MachineSpec
+from harness.report.files import check_writable
 
 LEAVE = b"\x1d"  # Ctrl-], as telnet has it
 _LOOK_SECONDS = 0.2
@@ -27,7 +32,12 @@ _QUIET_SECONDS = 1.0
 
 @click.command()
 @machine_options
-def boot(selection: Selection) -> int:
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a recording here, which 'harness blame' and 'harness gdb' replay.",
+)
+def boot(selection: Selection, record: Path | None) -> int:
     """Boot one machine and connect this terminal to its console; Ctrl-] leaves.
 
     When standard input is no terminal, its lines are typed and the answers printed. What a kernel
@@ -38,10 +48,10 @@ def boot(selection: Selection) -> int:
       harness boot --memory 16M
       harness boot --map 15m-hole.map --boot iso
       echo 'zone all' | harness boot --memory 64M
+      harness boot --memory 16M --record odd.rec
     """
     spec = selection.machine(selection.load_kernel())
-    with Machine(spec) as machine:
-        guest = machine.boot()
+    with _booted(spec, record) as guest:
         guest.console.echo = _show
         if sys.stdin.isatty():
             click.echo("harness: Ctrl-] leaves", err=True)
@@ -60,6 +70,19 @@ def boot(selection: Selection) -> int:
         return EXIT_GOOD
     click.echo(f"harness: the machine ended: {replace(ending, console_tail='')}", err=True)
     return EXIT_FINDINGS
+
+
+@contextmanager
+def _booted(spec: MachineSpec, record: Path | None) -> Iterator[Guest]:
+    """Boot ``spec``; leave a recording at the end, if one is wanted."""
+    if record is None:
+        with Machine(spec) as machine:
+            yield machine.boot()
+        return
+    check_writable(record)
+    with Recorder(spec) as recorder:
+        yield recorder.guest
+        save_recording(record, recorder.finish())
 
 
 def _screen(guest: Guest) -> str:

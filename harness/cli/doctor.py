@@ -14,6 +14,8 @@ from rich.table import Table
 
 from harness.cli.errors import EXIT_ENVIRONMENT, EXIT_GOOD
 from harness.cli.tables import print_table
+from harness.debug.stores import plugin, why_unsupported
+from harness.machine.errors import MachineError
 
 _FILES = (
     ("GRUB for BIOS machines", "/usr/lib/grub/i386-pc", "grub-pc-bin", "run"),
@@ -42,6 +44,16 @@ def find_needs() -> Iterator[Need]:
             yield Need(program, package, purpose, _version(program))
     for what, path, package, purpose in _FILES:
         yield Need(what, package, purpose, path if Path(path).exists() else None)
+    yield _plugins()
+
+
+def _plugins() -> Need:
+    """Return what blame needs to see every store: a C compiler, and a QEMU with plugins."""
+    try:
+        found = None if why_unsupported() else str(plugin())
+    except MachineError:
+        found = None
+    return Need("QEMU plugins, for blame", "gcc qemu-system-x86", "test", found)
 
 
 def _version(program: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.check.observation import NotToBeSeen
 from harness.debug.mi import GdbError
 from harness.fuzz.case_file import CaseError
 from harness.fuzz.store import StoreError
@@ -13,6 +14,7 @@ from harness.maps.library import UnknownMap
 from harness.maps.syntax import MapSyntaxError
 from harness.ram.protocol import RamError
 from harness.report.picture import NoPictures
+from harness.report.views.view import BadArguments
 from harness.workload.workload import WorkloadError
 
 EXIT_GOOD = 0
@@ -21,8 +23,8 @@ EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 
 _BAD_INPUT = (
-    *(CaseError, DescriptionError, ImageError, MapSyntaxError, SpecError, StoreError, UnknownMap),
-    WorkloadError,
+    *(BadArguments, CaseError, DescriptionError, ImageError, MapSyntaxError, NotToBeSeen),
+    *(SpecError, StoreError, UnknownMap, WorkloadError),
 )
 _BAD_ENVIRONMENT = (BuildError, GdbError, MachineError, NoPictures, OSError, RamError)
 

@@ -15,6 +15,7 @@ from harness.cli.cover import cover
 from harness.cli.doctor import doctor
 from harness.cli.errors import EXIT_GOOD, USER_ERRORS, exit_code
 from harness.cli.fuzz import fuzz
+from harness.cli.gdb import gdb
 from harness.cli.init import init
 from harness.cli.inspect import inspect
 from harness.cli.maps import maps
@@ -34,6 +35,7 @@ def cli() -> None:
       harness run --map all --memory 64M            every real firmware map, in 64 MiB
       harness run --map dmesg.txt                   the map in a bug report
       harness boot --memory 16M                     a kernel's console in this terminal
+      harness gdb --memory 64M                      gdb on it, with commands for its memory
       harness inspect --memory 1G --json            what its memory manager believes
       harness shell --memory 64M                    a Python prompt with a live guest
       harness blame '&zones[0]'                     who wrote a word of memory
@@ -47,7 +49,7 @@ def cli() -> None:
 
 
 _COMMANDS = (
-    *(run, boot, inspect, shell, blame),
+    *(run, boot, inspect, gdb, shell, blame),
     *(init, maps, cover, compare, fuzz, replay),
     *(build, doctor, bench),
 )

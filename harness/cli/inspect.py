@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from harness.check.cross_check import cross_check
-from harness.check.inspect import Inspection, inspect_guest, model_of
+from harness.check.inspect import Inspection, model_of
 from harness.check.model import READY
+from harness.check.observation import Observation
 from harness.check.refusal import reason_to_refuse
+from harness.check.saved_state import state_in_core
 from harness.check.violation import Violation
 from harness.cli.blamer import Blamer, blame_option
 from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.options import Selection, machine_options
+from harness.cli.options import Selection, description_for_core, machine_options
 from harness.image.description import Description
-from harness.image.find import describe, is_built
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
 from harness.machine.guest import Guest
@@ -26,13 +27,22 @@ from harness.machine.machine import Machine
 from harness.machine.saved_guest import load_guest
 from harness.machine.saved_spec import load_spec
 from harness.machine.spec import MachineSpec
-from harness.report.run_table import About, lost_text, nothing_more
+from harness.report.run_table import About, nothing_more
 from harness.report.state_json import state_json
 from harness.report.state_text import state_text
-from harness.report.units import about
+from harness.report.views.check import figures_text, verdict_text
+from harness.report.views.registry import VIEWS, find_view
 
 
-@click.command()
+class _WithViews(click.Command):
+    """Lists the views in its help, beside its options."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("WHAT [ARGUMENTS], which gdb has as 'mm WHAT' too"):
+            formatter.write_dl([(view.name, view.summary) for view in VIEWS.values()])
+
+
+@click.command(cls=_WithViews, context_settings={"ignore_unknown_options": True})
 @machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
@@ -53,6 +63,7 @@ from harness.report.units import about
     help="Compare the page tables with QEMU's own walk and with what the CPU does.",
 )
 @blame_option
+@click.argument("what", nargs=-1, type=click.UNPROCESSED, metavar="[WHAT [ARGUMENTS]]")
 def inspect(
     selection: Selection,
     as_json: bool,
@@ -60,20 +71,32 @@ def inspect(
     moment: str | None,
     cross: bool,
     blame: bool,
+    what: tuple[str, ...],
 ) -> int:
     """Boot one machine and show its memory manager, decoded out of guest RAM.
+
+    WHAT shows one part of it, such as walk ADDRESS; without it, the whole.
 
     \b
     Examples:
       harness inspect --memory 64M
+      harness inspect --memory 64M walk 0xc0100000
+      harness inspect --core failed.core who 0x1234000
       harness inspect --memory 64M --moment early
       harness inspect --map ibm-calgary-x366-2.6.18 --memory 64M --json
       harness inspect --core failed.core
     """
+    if what and what[0].startswith("-"):
+        raise click.NoSuchOption(what[0])
+    if what:
+        find_view(what[0])  # before a machine is booted for it
+    if what and (cross or blame):
+        option = "--cross-check" if cross else "--blame"
+        raise click.UsageError(f"{option} goes with the whole, not with a part such as WHAT")
     if core is not None:
         if cross or not selection.is_default:
             raise click.UsageError("--core takes no flags about a machine to boot")
-        return _inspect_core(core, selection.kernel, moment, as_json, blame)
+        return _inspect_core(core, selection.kernel, moment, as_json, what, blame)
     moment = moment or READY
     kernel = selection.load_kernel()
     spec = selection.machine(kernel)
@@ -81,25 +104,39 @@ def inspect(
         ending = _run_until(guest, moment, kernel.description)
         if ending is not None:
             return _explain(guest, ending)
-        inspection = inspect_guest(guest, moment)
-        extra = cross_check(guest, inspection) if cross else ()
-    violations = (*inspection.violations, *extra)
+        seen = Observation(guest, moment, past=state_in_core)
+        if what:
+            return _show_view(seen, what, as_json)
+        extra = cross_check(guest, seen.inspection) if cross else ()
+    violations = (*seen.inspection.violations, *extra)
     blamed = spec if blame else None
-    return _show(inspection, violations, kernel.description, as_json, blamed)
+    return _show(seen.inspection, violations, kernel.description, as_json, blamed)
 
 
 def _inspect_core(
-    core: Path, chosen: Path | None, moment: str | None, as_json: bool, blame: bool
+    core: Path,
+    chosen: Path | None,
+    moment: str | None,
+    as_json: bool,
+    what: Sequence[str],
+    blame: bool,
 ) -> int:
-    if chosen is not None and is_built(chosen):
-        raise click.BadParameter("with --core, --kernel names a description; the core has the ELF")
-    description = None if chosen is None else describe(chosen)
-    guest = load_guest(core, description)
+    guest = load_guest(core, description_for_core(chosen))
     moment = moment or guest.moment
     _check_moment(moment, guest.kernel.description)
-    inspection = inspect_guest(guest, moment)
+    seen = Observation(guest, moment, past=state_in_core)
+    if what:
+        return _show_view(seen, what, as_json)
+    inspection = seen.inspection
     blamed = load_spec(core) if blame else None
     return _show(inspection, inspection.violations, guest.kernel.description, as_json, blamed)
+
+
+def _show_view(seen: Observation, what: Sequence[str], as_json: bool) -> int:
+    """Print one part of what a guest's memory manager believes."""
+    answer = find_view(what[0]).answer(seen, what[1:])
+    click.echo(json.dumps(answer.json, indent=1) if as_json else answer.text)
+    return EXIT_FINDINGS if answer.findings else EXIT_GOOD
 
 
 def _show(
@@ -168,27 +205,7 @@ def _as_text(
     return "\n\n".join(
         [
             state_text(inspection.state, description),
-            _figures(inspection),
-            _verdict(inspection, violations, about),
+            figures_text(inspection),
+            verdict_text(inspection.state, violations, about),
         ]
     )
-
-
-def _figures(inspection: Inspection) -> str:
-    state, summary = inspection.state, inspection.summary
-    if not (state.frame_table or state.free_lists or state.bitmaps or state.bumps):
-        return f"usable {about(summary.usable_bytes)}; nothing says which frames are free"
-    return (
-        f"usable {about(summary.usable_bytes)}, free {about(summary.free_bytes)}, "
-        f"largest free block {about(summary.largest_free_block)}; "
-        f"frames lost {lost_text(summary.lost)}"
-    )
-
-
-def _verdict(inspection: Inspection, violations: tuple[Violation, ...], about: About) -> str:
-    if violations:
-        lines = [[f"  {one}", *(f"    {line}" for line in about(one))] for one in violations]
-        return "\n".join(["violations:", *itertools.chain.from_iterable(lines)])
-    state = inspection.state
-    described = state.frame_table or state.free_lists or state.bitmaps or state.bumps
-    return "no violations" if described else "no violations in what is described"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from harness.image import find as find_kernel
 from harness.image.build import build_directory
@@ -189,6 +190,13 @@ def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
     return find_kernel.load_or_build(path, variables)
 
 
+def description_for_core(path: Path | None) -> Description | None:
+    """Return the description by which a core is to be read; None: the saved one."""
+    if path is not None and is_built(path):
+        raise click.BadParameter("with --core, --kernel names a description; the core has the ELF")
+    return None if path is None else describe(path)
+
+
 def _variables(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str]:
@@ -267,15 +275,47 @@ def kernel_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the flags that choose machines; the command gets them as one :class:`Selection`."""
-    names = tuple(Selection.__dataclass_fields__)
 
     @functools.wraps(command)
     def select(**values: Any) -> Any:
-        chosen = {name: values.pop(name) for name in names}
-        name = chosen.pop("preset")
-        selection = Selection(**chosen)
-        if name is not None:
-            selection = selection.with_preset_called(name)
-        return command(selection=selection, **values)
+        chosen = {name: values.pop(name) for name in _FIELDS}
+        return command(selection=selection_of(chosen), **values)
 
-    return functools.reduce(lambda inner, option: option(inner), reversed(_MACHINE_OPTIONS), select)
+    decorated: Callable[..., Any] = _with_options(select)
+    return decorated
+
+
+_FIELDS = tuple(Selection.__dataclass_fields__)
+
+
+def selection_of(chosen: Mapping[str, Any]) -> Selection:
+    """Return what the values of all common flags say, by their names in :class:`Selection`."""
+    values = dict(chosen)
+    name = values.pop("preset")
+    selection = Selection(**values)
+    return selection if name is None else selection.with_preset_called(name)
+
+
+def common_flags(ctx: click.Context, given: bool = False) -> dict[str, Any]:
+    """Return the values of a command's common flags; ``given``: only of those that were typed."""
+    return {
+        name: ctx.params[name]
+        for name in _FIELDS
+        if not given or ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+
+
+def changed_selection(chosen: Mapping[str, Any], words: Sequence[str], name: str) -> Selection:
+    """Return ``chosen`` flags with those of ``words`` in place of the same ones.
+
+    ``name`` is what the words are typed behind. Raise ``click.ClickException``.
+    """
+    flags = _with_options(click.command(name, add_help_option=False)(lambda **values: None))
+    ctx = flags.make_context(name, list(words))
+    return selection_of({**chosen, **common_flags(ctx, given=True)})
+
+
+def _with_options(command: Callable[..., Any]) -> Any:
+    return functools.reduce(
+        lambda inner, option: option(inner), reversed(_MACHINE_OPTIONS), command
+    )

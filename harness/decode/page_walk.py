@@ -85,7 +85,7 @@ def _descend(ram: Ram, mode: PagingMode, table: int, virtual: int) -> Walk:
             fault = PageFault(above.level, above.entry, f"no RAM at table 0x{table:x}")
             return Walk(virtual, tuple(steps), fault=fault)
         steps.append(Step(level.number, address, entry))
-        form, is_page = _format(level, entry)
+        form, is_page = entry_format(level, entry)
         reason = _reason(entry, form)
         if reason:
             return Walk(virtual, tuple(steps), fault=PageFault(level.number, entry, reason))
@@ -100,8 +100,8 @@ def _descend(ram: Ram, mode: PagingMode, table: int, virtual: int) -> Walk:
     return Walk(virtual, tuple(steps), physical, level.page_size, writable, user, executable)
 
 
-def _format(level: Level, entry: int) -> tuple[EntryFormat, bool]:
-    """Return what the entry's bits mean, and whether it maps a page."""
+def entry_format(level: Level, entry: int) -> tuple[EntryFormat, bool]:
+    """Return what the entry's bits mean once it is present, and whether it maps a page."""
     if level.page is not None and (level.table is None or entry & LARGE):
         return level.page, True
     assert level.table is not None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.machine.backtrace import Frame
 from harness.machine.core_file import save_core
 from harness.machine.ending import Ending, EndingKind
-from harness.machine.errors import GuestEnded
+from harness.machine.errors import GuestEnded, SpecError
 from harness.machine.layout import has_display
 from harness.machine.monitor import KernelMonitor
 from harness.machine.multiboot import BootInformation, Placement
@@ -105,6 +106,30 @@ class Guest:
         """Run a command of QEMU's human monitor (``info tlb`` …) and return what it prints."""
         return self._vm.qmp.human(command)
 
+    @property
+    def news(self) -> tuple[int, ...]:
+        """The descriptors that are readable when :meth:`look` has something to see."""
+        return self.console.fileno(), self._vm.qmp.fileno(), self._vm.process.exit_descriptor
+
+    @property
+    def qemu_alive(self) -> bool:
+        """Whether QEMU still runs; its guest's RAM can be read in any case."""
+        return self._vm.process.alive
+
+    def is_running(self) -> bool:
+        """Ask QEMU whether the CPU runs, for a guest that somebody else resumes and stops.
+
+        Raise :class:`harness.machine.errors.QemuFailed` when QEMU is gone.
+        """
+        return self._vm.run_state() == "running"
+
+    def is_over(self) -> bool:
+        """Ask QEMU whether the guest has reset itself or switched off: it cannot run any more.
+
+        Raises like :meth:`is_running`.
+        """
+        return self._vm.run_state() in ("shutdown", "internal-error")
+
     def pause(self) -> None:
         """Stop the CPU."""
         self._vm.pause()
@@ -175,17 +200,29 @@ class Guest:
         Raise :class:`SpecError` for a function that the kernel does not have, and
         :class:`GuestEnded` when the guest ends before.
         """
-        address = self.kernel.symbol(function)
+        try:
+            address = self.kernel.symbol(function)
+        except UnknownName as error:
+            raise SpecError(f"{self.kernel.path}: {error}") from None
+        self.stop_at((address,), timeout)
+
+    def stop_at(self, addresses: Collection[int], timeout: float = BOOT_TIMEOUT) -> None:
+        """Run until just before the instruction at one of the virtual addresses, and pause there.
+
+        Raise :class:`GuestEnded` when the guest ends before.
+        """
         if self._ended:
             raise GuestEnded(self._ended)
         with self._vm.stub() as stub:
-            stub.insert_breakpoint(address)
+            for address in addresses:
+                stub.insert_breakpoint(address)
             stub.resume()
             ending = self._run(timeout, lambda line: None, breakpoints=True, on_screen=False)
             if self._vm.process.alive:
                 # Also when the guest ended elsewhere: this process's next boot must pass here.
                 stub.wait_for_stop()
-                stub.remove_breakpoint(address)
+                for address in addresses:
+                    stub.remove_breakpoint(address)
         self._require(ending)
 
     def stub(self) -> AbstractContextManager[GdbStub]:
@@ -201,9 +238,9 @@ class Guest:
         is else ``ready``. Raise :class:`GuestEnded` when QEMU is gone, and ``OSError``.
         """
         with self.paused():
-            save_core(path, self._vm, self.spec, self.information, moment or self._moment())
+            save_core(path, self._vm, self.spec, self.information, moment or self.moment())
 
-    def _moment(self) -> str:
+    def moment(self) -> str:
         """Return the moment of the description at which the paused guest is."""
         address = self._vm.registers().eip
         for moment, function in self.kernel.description.moments.items():

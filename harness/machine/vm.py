@@ -114,6 +114,10 @@ class Vm:
         """Stop the CPU; costs nothing when that was the last thing done."""
         self.runner.pause()
 
+    def run_state(self) -> str:
+        """Ask QEMU for the machine's state: ``running``, ``debug`` …, a ``RunState`` of QMP's."""
+        return str(self.qmp.execute("query-status")["status"])
+
     def resume(self) -> None:
         """Let the CPU run; one whose guest has ended stays as it is."""
         self.runner.resume()

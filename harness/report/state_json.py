@@ -19,15 +19,15 @@ def state_json(state: MemoryState) -> dict[str, Any]:
 
     Left out is what each byte of a heap is: it follows from the heap's blocks.
     """
-    plain = {
-        field.name: _plain(getattr(state, field.name))
+    values = {
+        field.name: plain(getattr(state, field.name))
         for field in dataclasses.fields(state)
         if field.name not in ("page_tables", "frame_table", "heap_bytes", "address_spaces")
     }
-    plain["page_tables"] = _page_tables(state.page_tables)
-    plain["frame_table"] = state.frame_table and _frame_table(state.frame_table)
-    plain["address_spaces"] = state.address_spaces and spaces_json(state.address_spaces)
-    return plain
+    values["page_tables"] = _page_tables(state.page_tables)
+    values["frame_table"] = state.frame_table and _frame_table(state.frame_table)
+    values["address_spaces"] = state.address_spaces and spaces_json(state.address_spaces)
+    return values
 
 
 def _page_tables(tables: PageTables) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def _page_tables(tables: PageTables) -> dict[str, Any]:
         "root": tables.root,
         "tables": tables.tables.tolist(),
         "ranges": [dataclasses.asdict(one) for one in mapped_ranges(tables)],
-        "faults": _plain(tables.faults),
+        "faults": plain(tables.faults),
     }
 
 
@@ -44,24 +44,25 @@ def _frame_table(table: FrameTable) -> dict[str, Any]:
     return {
         "first_frame": table.first_frame,
         "frames": len(table),
-        "reserved": _plain(table.reserved),
-        "free_blocks": _plain(table.free),
-        "owners": _plain(table.owners),
-        "storage": _plain(table.storage),
+        "reserved": plain(table.reserved),
+        "free_blocks": plain(table.free),
+        "owners": plain(table.owners),
+        "storage": plain(table.storage),
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return decoded values as JSON values; of an array of truths the runs of true elements."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
         return _true_runs(value) if value.dtype == bool else value.tolist()
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, range):
         return [value.start, value.stop]
     if isinstance(value, tuple | list):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     return value
 
 

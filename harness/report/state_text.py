@@ -16,12 +16,12 @@ from harness.decode.belief.frames import (
     PairMap,
 )
 from harness.decode.belief.heaps import HeaderChain, Heap, LargeBlocks, SubblockHeap, SubblockValue
-from harness.decode.belief.paging import FRAME_SIZE, PageTables
-from harness.decode.belief.slabs import Caches
+from harness.decode.belief.paging import FRAME_SIZE, ControlRegisters, PageTables
+from harness.decode.belief.slabs import Cache, Caches
 from harness.decode.state import MemoryState
 from harness.decode.subblock_map import runs_of
 from harness.image.description import Description
-from harness.report.ranges import mapped_ranges
+from harness.report.ranges import MappedRange, mapped_ranges
 from harness.report.space_text import spaces_text
 from harness.report.units import about
 
@@ -76,24 +76,33 @@ def firmware_map_text(regions: tuple[MapRegion, ...]) -> str:
 
 def page_tables_text(state: MemoryState) -> str:
     """Return control registers and mapped ranges with their effective rights."""
-    tables, registers = state.page_tables, state.registers
-    heading = (
+    heading = tables_heading(state.page_tables, state.registers)
+    return "\n".join([heading, *_range_lines(state.page_tables)])
+
+
+def tables_heading(tables: PageTables, registers: ControlRegisters) -> str:
+    """Return how an address space is translated, and how large it is."""
+    return (
         f"page tables: {tables.mode}, root at physical {tables.root:#010x}, "
         f"{len(tables.tables)} tables, {len(tables.mappings)} pages "
         f"(CR0 {registers.cr0:#010x}, CR4 {registers.cr4:#010x})"
     )
-    return "\n".join([heading, *_range_lines(tables)])
 
 
 def _range_lines(tables: PageTables) -> Iterator[str]:
     ranges = mapped_ranges(tables)
     for mapped in ranges[:_MOST_RANGES]:
-        yield (
-            f"  {mapped.start:#010x}-{mapped.end:#010x} -> {mapped.physical:#010x}  "
-            f"{mapped.rights}  {about(mapped.page_size)} pages"
-        )
+        yield f"  {range_text(mapped)}"
     if len(ranges) > _MOST_RANGES:
         yield f"  … and {len(ranges) - _MOST_RANGES} more ranges"
+
+
+def range_text(mapped: MappedRange) -> str:
+    """Return where a range of pages leads, and its effective rights."""
+    return (
+        f"{mapped.start:#010x}-{mapped.end:#010x} -> {mapped.physical:#010x}  "
+        f"{mapped.rights}  {about(mapped.page_size)} pages"
+    )
 
 
 def frame_table_text(table: FrameTable) -> str:
@@ -158,30 +167,30 @@ def bump_text(bump: Bump) -> str:
     return "\n".join(lines)
 
 
-def heap_text(heap: Heap) -> str:
+def heap_text(heap: Heap, most: int = _MOST_BLOCKS) -> str:
     """Return the areas of a heap and their blocks."""
     used = [area for area in heap.areas if area.used]
     lines = [
         f"heap {heap.name}: {heap.start:#010x}-{heap.end:#010x}, {len(heap.areas)} areas, "
         f"{len(used)} used, {sum(area.pages for area in used)} pages"
     ]
-    for area in used[:_MOST_BLOCKS]:
+    for area in used[:most]:
         block = "no readable header"
         if area.block is not None:
             magic = "" if area.block.magic_good else ", MAGIC OVERWRITTEN"
             block = f"block of {area.block.size} bytes{magic}"
         lines.append(f"  {area.start:#010x}  {area.pages} pages  {block}")
-    if len(used) > _MOST_BLOCKS:
-        lines.append(f"  … and {len(used) - _MOST_BLOCKS} more")
+    if len(used) > most:
+        lines.append(f"  … and {len(used) - most} more")
     return "\n".join(lines)
 
 
-def subblock_heap_text(heap: SubblockHeap) -> str:
+def subblock_heap_text(heap: SubblockHeap, most: int = _MOST_BLOCKS) -> str:
     """Return the blocks of a heap of sub-blocks, in list order, and how full they are."""
     blocks = heap.blocks
     lines = [f"heap {heap.name}: {len(blocks)} blocks, {int(blocks['chunks'].sum())} pages"]
     live = runs_of(heap).live
-    for index, block in enumerate(blocks[:_MOST_BLOCKS]):
+    for index, block in enumerate(blocks[:most]):
         own = live.where(live.block == index)
         free = heap.map[heap.borders[index] : heap.borders[index + 1]] == SubblockValue.FREE
         lines.append(
@@ -189,24 +198,24 @@ def subblock_heap_text(heap: SubblockHeap) -> str:
             f"{about(int(own.length.sum()) * heap.subblock)} used, "
             f"{about(int(np.count_nonzero(free)) * heap.subblock)} free"
         )
-    if len(blocks) > _MOST_BLOCKS:
-        lines.append(f"  … and {len(blocks) - _MOST_BLOCKS} more")
+    if len(blocks) > most:
+        lines.append(f"  … and {len(blocks) - most} more")
     return "\n".join(lines)
 
 
-def header_chain_text(chain: HeaderChain) -> str:
+def header_chain_text(chain: HeaderChain, most: int = _MOST_BLOCKS) -> str:
     """Return how many blocks a heap has, and the first of them in the chain's order."""
     used = chain.blocks["used"]
     lines = [
         f"heap {chain.name}: {len(used)} blocks, {int(np.count_nonzero(used))} used, "
         f"{about(int(chain.blocks['size'][used].sum()))} in them"
     ]
-    for block in chain.blocks[:_MOST_BLOCKS]:
+    for block in chain.blocks[:most]:
         what = "used" if block["used"] else "free"
         magic = "" if block["good"] else ", MAGIC OVERWRITTEN"
         lines.append(f"  {int(block['header']):#010x}  {what}  {int(block['size'])} bytes{magic}")
-    if len(used) > _MOST_BLOCKS:
-        lines.append(f"  … and {len(used) - _MOST_BLOCKS} more")
+    if len(used) > most:
+        lines.append(f"  … and {len(used) - most} more")
     return "\n".join(lines)
 
 
@@ -214,26 +223,31 @@ def caches_text(caches: Caches) -> str:
     """Return each cache's objects and slabs."""
     lines = [f"slab caches of {caches.name}: {len(caches.caches)}"]
     for cache in caches.caches[:_MOST_RANGES]:
-        free = sum(len(slab.free) for slab in cache.slabs)
-        live = len(cache.slabs) * cache.capacity - free
-        lines.append(
-            f"  {cache.name:<16}objects of {cache.size} bytes, {cache.capacity} a slab: "
-            f"{len(cache.slabs)} slabs, {live} live, {free} free"
-        )
+        lines.append(f"  {cache_text(cache)}")
     if len(caches.caches) > _MOST_RANGES:
         lines.append(f"  … and {len(caches.caches) - _MOST_RANGES} more")
     return "\n".join(lines)
 
 
-def large_blocks_text(blocks: LargeBlocks) -> str:
+def cache_text(cache: Cache) -> str:
+    """Return how many slabs a cache has, and how full they are."""
+    free = sum(len(slab.free) for slab in cache.slabs)
+    live = len(cache.slabs) * cache.capacity - free
+    return (
+        f"{cache.name:<16}objects of {cache.size} bytes, {cache.capacity} a slab: "
+        f"{len(cache.slabs)} slabs, {live} live, {free} free"
+    )
+
+
+def large_blocks_text(blocks: LargeBlocks, most: int = _MOST_BLOCKS) -> str:
     """Return the blocks that have pages of their own."""
     pages = sum(block.pages for block in blocks.blocks)
     lines = [f"large blocks of {blocks.name}: {len(blocks.blocks)}, {pages} pages"]
-    for block in blocks.blocks[:_MOST_BLOCKS]:
+    for block in blocks.blocks[:most]:
         header = "" if block.header_good else ", HEADER OVERWRITTEN"
         lines.append(f"  {block.header:#010x}  {block.pages} pages  {block.size} bytes{header}")
-    if len(blocks.blocks) > _MOST_BLOCKS:
-        lines.append(f"  … and {len(blocks.blocks) - _MOST_BLOCKS} more")
+    if len(blocks.blocks) > most:
+        lines.append(f"  … and {len(blocks.blocks) - most} more")
     return "\n".join(lines)
 
 

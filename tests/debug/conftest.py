@@ -10,6 +10,10 @@ import pytest
 
 from harness.debug.debugger import Debugger
 from harness.debug.guest import DebuggedGuest
+from tests.cli.conftest import harness, loaded
+
+__all__ = ["harness", "loaded"]
+"""The command, as the tests of the command line run it."""
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 #define BOOT              __attribute__((section(".boot"), noinline, used))
 #define PHYSICAL(pointer) ((volatile uint8_t *)((uintptr_t)(pointer) - KERNEL_BASE))
 
+static const uint8_t constant[4] = {1, 2, 3, 4};
 static const char plant_word[] = "plant=before_paging";
 
 struct start {
@@ -23,7 +24,7 @@ BOOT void plant_at_entry(const struct start *information)
         while (wanted[same] && line[same] == wanted[same])
             same++;
         if (!wanted[same])
-            *PHYSICAL(kernel_rodata_end - 64) = 0x5A; /* CULPRIT */
+            *PHYSICAL(constant) = 0x5A; /* CULPRIT */
     }
 }
 

@@ -14,5 +14,6 @@ void plant_bitmap_off_by_one(void)
 {
     phys_t two = get_free_pages(0, 2);
     ASSERT(two);
+    frames_mark(two, 2, PAGE_HELD);
     clear(bitmap_frames.taken.words, PHYS_TO_PFN(two), 1);
 }

@@ -10,7 +10,7 @@ void plant_boot_information(void)
     uint32_t zero = 0;
 
     /* Conventional memory begins to be used from its end. */
-    for (phys_t address = 0x90000; address < 0x9F000; address += 4) {
+    for (phys_t address = 0x90000; address < 0x9EFF0; address++) {
         uint32_t word;
         physical_read(address, &word, sizeof(word));
         if (word == 0x6E616C70)                           /* "plan", of the command line */

@@ -8,7 +8,8 @@
 void plant_double_free(void)
 {
     phys_t frame = 0;
+    uint32_t flags;
 
-    paging_translate((uintptr_t)kmalloc(100) & -PAGE_SIZE, &frame, NULL);
+    paging_translate((uintptr_t)kmalloc(100) & -PAGE_SIZE, &frame, &flags);
     free_page(frame); /* CULPRIT */
 }

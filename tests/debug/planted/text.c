@@ -5,7 +5,8 @@
 
 void plant_text(void)
 {
+    /* Code that nothing runs. */
     uint8_t trap = 0xCC;
 
-    physical_write(VIRT_TO_PHYS(kernel_text_end) - 1, &trap, 1); /* CULPRIT */
+    physical_write(VIRT_TO_PHYS(plant_before_paging), &trap, 1); /* CULPRIT */
 }

@@ -1,0 +1,1 @@
+"""What runs inside gdb: the standard library and ``gdb`` alone, whatever Python gdb has."""
