@@ -100,9 +100,9 @@ def inspect(
         seen = Observation(guest, moment, past=state_in_core)
         if what:
             return _show_view(seen, what, as_json)
-        extra = cross_check(guest, seen.inspection) if cross else ()
-    violations = (*seen.inspection.violations, *extra)
-    return _show(seen.inspection, violations, kernel.description, as_json)
+        inspection = seen.inspection
+        extra = cross_check(guest, inspection) if cross else ()
+    return _show(inspection, (*inspection.violations, *extra), kernel.description, as_json)
 
 
 def _inspect_core(
