@@ -17,6 +17,7 @@ from harness.cli.init import init
 from harness.cli.inspect import inspect
 from harness.cli.maps import maps
 from harness.cli.run import run
+from harness.cli.shell import shell
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,6 +33,7 @@ def cli() -> None:
       harness boot --memory 16M                     a kernel's console in this terminal
       harness gdb --memory 64M                      gdb on it, with commands for its memory
       harness inspect --memory 1G --json            what its memory manager believes
+      harness shell --memory 64M                    a Python prompt with a live guest
       harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
 
@@ -39,7 +41,7 @@ def cli() -> None:
     """
 
 
-for command in (run, boot, gdb, inspect, init, compare, maps, build, doctor, bench):
+for command in (run, boot, gdb, inspect, shell, init, compare, maps, build, doctor, bench):
     cli.add_command(command)
 
 
