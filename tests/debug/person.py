@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
+import platformdirs
 
 from tests.cli.conftest import HARNESS
 
@@ -16,6 +17,13 @@ PROMPT = "(gdb) "
 PLAIN = ("-iex", "set style enabled off", "-iex", "set width 0", "-iex", "set height 0")
 """What makes gdb's output one that can be compared."""
 SECONDS = 30
+
+
+_OWN = {
+    "TERM": "dumb",
+    "HOME": "/nonexistent",  # without a .gdbinit, and caches stay where they are
+    "XDG_CACHE_HOME": str(platformdirs.user_cache_path()),
+}
 
 
 class Person:
@@ -35,7 +43,7 @@ class Person:
             timeout=SECONDS,
             dimensions=(50, 200),
             cwd=cwd,
-            env={**os.environ, "TERM": "dumb", "HOME": "/nonexistent", **environment},
+            env={**os.environ, **_OWN, **environment},
         )
         self.child.delaybeforesend = None
         self.child.setecho(False)

@@ -42,7 +42,9 @@ def test_registers_and_backtrace_are_the_saved_ones(gdb: Person, saved: tuple[Pa
     for name in ("eip", "esp", "ebp", "eflags", "cr0", "cr3", "cr4"):
         assert int(gdb.ask(f"output/x ${name}"), 16) == getattr(registers, name)
     told = re.findall(r"^#\d+ .*?(\w+) \(", gdb.ask("bt"), re.MULTILINE)
-    assert told == [frame.function for frame in guest.backtrace()]
+    # gdb knows of inlined functions, and of callers whose frame is not set up yet.
+    rest = iter(told)
+    assert all(frame.function in rest for frame in guest.backtrace())
 
 
 def test_memory_is_virtual(gdb: Person, saved: tuple[Path, Guest]) -> None:
@@ -70,7 +72,7 @@ def test_the_views_are_those_of_inspect(
     ("line", "words"),
     [
         ("set var zones[0].free_frames = 1", "Writing to memory is not allowed"),
-        ("set $eax = 1", "Writing to registers is not allowed"),
+        ("set $eax = $eax + 1", "Writing to registers is not allowed"),
         ("continue", "This guest was saved: it cannot run."),
         ("stepi", "This guest was saved: it cannot run."),
         ("mm reboot", "this guest was saved"),
