@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.bench import blame, boots, decoding, growth, initialisation, tapes, verdicts
+from harness.bench import (
+    blame,
+    boots,
+    decoding,
+    growth,
+    initialisation,
+    round_trips,
+    tapes,
+    verdicts,
+)
 from harness.bench.measurement import Measurement
 from harness.image.kernel_image import KernelImage
 
@@ -14,6 +23,7 @@ BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
     "verdicts_per_second": verdicts.measure,
     "decode_4g_ms": decoding.measure,
     "decode_speedup_vs_gdb": decoding.measure,
+    "gdb_roundtrip_ms": round_trips.measure,
     "init_instructions_per_frame": initialisation.measure,
     "init_linearity": initialisation.measure,
     "tape_million_seconds": tapes.measure,

@@ -18,6 +18,7 @@ from harness.cli.init import init
 from harness.cli.inspect import inspect
 from harness.cli.maps import maps
 from harness.cli.run import run
+from harness.cli.shell import shell
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,6 +35,7 @@ def cli() -> None:
       harness gdb --memory 64M                      gdb on it, with commands for its memory
       harness inspect --memory 1G --json            what its memory manager believes
       harness blame '&zones[0]'                     who wrote a word of memory
+      harness shell --memory 64M                    a Python prompt with a live guest
       harness init build/kernel.elf                 a first description of your own kernel
       harness compare                               its designs side by side
 
@@ -41,7 +43,7 @@ def cli() -> None:
     """
 
 
-for command in (run, boot, gdb, inspect, blame, init, compare, maps, build, doctor, bench):
+for command in (run, boot, gdb, shell, inspect, blame, init, compare, maps, build, doctor, bench):
     cli.add_command(command)
 
 

@@ -107,10 +107,11 @@ def inspect(
         seen = Observation(guest, moment, past=state_in_core)
         if what:
             return _show_view(seen, what, as_json)
-        extra = cross_check(guest, seen.inspection) if cross else ()
-    violations = (*seen.inspection.violations, *extra)
+        inspection = seen.inspection
+        extra = cross_check(guest, inspection) if cross else ()
     blamed = spec if blame else None
-    return _show(seen.inspection, violations, kernel.description, as_json, blamed)
+    violations = (*inspection.violations, *extra)
+    return _show(inspection, violations, kernel.description, as_json, blamed)
 
 
 def _inspect_core(

@@ -11,7 +11,7 @@ import harness
 from harness.debug.commands import Commands
 from harness.debug.core_stub import CoreStub
 from harness.debug.foreground import foreground_gdb
-from harness.debug.inside_gdb import client
+from harness.debug.gdb_side import client
 from harness.debug.loop import Loop
 from harness.debug.past_commands import past_commands
 from harness.debug.saved import READ_ONLY, Saved, saved_commands

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.check.observation import NotToBeSeen, Observation
-from harness.debug.inside_gdb.wire import Message
+from harness.debug.gdb_side.wire import Message
 from harness.debug.records import Records
 from harness.image.build import BuildError
 from harness.image.errors import DescriptionError, ImageError

@@ -94,7 +94,7 @@ class Follower:
         """
         seen = [0] * len(self.words)
         found: list[list[Write]] = [[] for _ in self.words]
-        with self.guest.debugger() as stub:
+        with self.guest.stub() as stub:
             run = _Run(self.guest, stub, self._watched, length)
             idle = True
             while True:
@@ -129,7 +129,7 @@ class Follower:
         """
         found: list[deque[Write]] = [deque(maxlen=most) for _ in self.words]
         totals = [0] * len(self.words)
-        with self.guest.debugger() as stub:
+        with self.guest.stub() as stub:
             run = _Run(self.guest, stub, self._watched, length)
             run.approach(0)
             for _ in range(MOST_STOPS):

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.check.observation import NotToBeSeen, Observation
 from harness.check.saved_state import state_in_core
 from harness.debug.commands import Command, Words, describer
-from harness.debug.inside_gdb.wire import Message
+from harness.debug.gdb_side.wire import Message
 from harness.debug.records import Records
 from harness.machine.saved_guest import SavedGuest
 

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from harness.debug.inside_gdb.wire import (
+from harness.debug.gdb_side.wire import (
     LARGEST_ANSWER,
     LARGEST_REQUEST,
     BadMessage,

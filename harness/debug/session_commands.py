@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.check.observation import NotToBeSeen
 from harness.debug.commands import Command, Words, describer
-from harness.debug.inside_gdb.wire import Message
+from harness.debug.gdb_side.wire import Message
 from harness.debug.session import Session
 
 _MARK = """Keep the state of the memory manager as it is now, under a name.

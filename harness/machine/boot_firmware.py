@@ -21,14 +21,20 @@ SHOWN_LINES = 6
 """Of the screen, from its end, in a message."""
 
 
+def start_vm(spec: MachineSpec) -> Vm:
+    """Start QEMU, paused at the firmware's first instruction."""
+    if spec.boot is BootPath.ISO:
+        return boot_iso.start_vm(spec)
+    return boot_multiboot.start_vm(spec)
+
+
 def start(spec: MachineSpec) -> tuple[Vm, BootInformation | None, Ending | None]:
     """Start QEMU and return it paused before the kernel's first instruction.
 
     The kernel is given ``spec.map`` if there is one. When the entry point is not reached, there
     is no boot information but an ending that says why.
     """
-    path = boot_iso if spec.boot is BootPath.ISO else boot_multiboot
-    vm = path.start_vm(spec)
+    vm = start_vm(spec)
     try:
         return (vm, *lead_to_entry(vm, spec))
     except BaseException:
@@ -51,7 +57,7 @@ def run_to_entry(vm: Vm, spec: MachineSpec) -> tuple[Ending | None, Registers | 
     """Run a new machine to the kernel's entry point; return its registers there, or an ending."""
     watch = Watch(vm, spec.kernel)
     entry = spec.kernel.entry
-    with vm.debugger() as stub:
+    with vm.stub() as stub:
         # A breakpoint of the debugger's, not an instruction in memory: the loader has yet to
         # write there. Other code may run at that address before.
         stub.insert_breakpoint(entry)

@@ -39,6 +39,10 @@ class GuestEnded(MachineError):
         self.ending = ending
 
 
+class GuestStopped(MachineError):
+    """A debugger stopped the guest while something was waited for."""
+
+
 class MachineTimeout(MachineError):
     """Something did not happen in time."""
 

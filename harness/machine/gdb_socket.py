@@ -20,7 +20,7 @@ def gdb_socket(guest: Guest) -> Iterator[Path]:
     """Let QEMU's GDB stub listen on a Unix socket in a private folder, both gone at the end.
 
     The folder is where the ``tempfile`` module puts its own; raise :class:`SpecError` when that
-    is too long a path. Attaching pauses the guest. :meth:`Guest.debugger` needs no path.
+    is too long a path. Attaching pauses the guest. :meth:`Guest.stub` needs no path.
     """
     with scratch_folder(Path(tempfile.gettempdir()), "harness-") as folder:
         path = folder / "gdb"

@@ -206,7 +206,7 @@ class Guest:
         """
         if self._ended:
             raise GuestEnded(self._ended)
-        with self._vm.debugger() as stub:
+        with self._vm.stub() as stub:
             for address in addresses:
                 stub.insert_breakpoint(address)
             stub.resume()
@@ -218,9 +218,9 @@ class Guest:
                     stub.remove_breakpoint(address)
         self._require(ending)
 
-    def debugger(self) -> AbstractContextManager[GdbStub]:
+    def stub(self) -> AbstractContextManager[GdbStub]:
         """Attach to QEMU's GDB stub; the guest is paused, and stays as it is at the end."""
-        return self._vm.debugger()
+        return self._vm.stub()
 
     def save_core(self, path: Path, moment: str | None = None) -> None:
         """Write the guest to an ELF core that :func:`harness.machine.saved_guest.load_guest` reads.

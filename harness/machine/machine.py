@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.machine import boot_direct, boot_firmware
+from harness.machine.errors import SpecError
 from harness.machine.guest import Guest
 from harness.machine.layout import has_display
 from harness.machine.limits import check_spec
@@ -42,12 +43,31 @@ class Machine:
         self._vm, information, ending = boot_firmware.start(self.spec)
         return Guest(self.spec, self._vm, information, ending)
 
+    def power_on(self) -> Guest:
+        """Return a guest that is paused before the processor's first instruction.
+
+        On the direct path that is what :meth:`boot` returns. On the others the firmware is yet to
+        run, and what it and the loader leave reaches the kernel as it is: raise
+        :class:`SpecError` when the machine has a map of its own. The guest's ``information`` is
+        None, since nobody knows it yet.
+        """
+        if self.spec.boot is BootPath.DIRECT:
+            return self._boot_direct()
+        if self.spec.map is not None:
+            raise SpecError(
+                "a map is chosen at the kernel's entry: use boot() instead of power_on()"
+            )
+        self.close()
+        self._vm = boot_firmware.start_vm(self.spec)
+        return Guest(self.spec, self._vm, None)
+
     def _boot_direct(self) -> Guest:
         if self._prepared is None or self._prepared.spec != self.spec:
             self._prepared = boot_direct.prepare(self.spec)
         # A display keeps its memory over a reset: what stood there would be taken for this boot's.
         reset = self.running and not has_display(self.spec)
         if self._vm is not None and reset:
+            self._vm.detach()
             self._vm.pause()
             self._vm.reset()  # keeps RAM: QEMU is at it while RAM is loaded
             boot_direct.load(self._vm, self._prepared, again=True)

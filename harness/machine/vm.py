@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import socket
 from collections.abc import Iterator, Sequence
 
@@ -16,15 +17,13 @@ from harness.machine.process import QemuProcess
 from harness.machine.qemu import Descriptors, arguments
 from harness.machine.qmp import Qmp
 from harness.machine.registers import Registers, parse_registers
+from harness.machine.runner import AttachedDebugger, QmpRunner, Runner
 from harness.machine.spec import MachineSpec
 from harness.ram.gdb_stub import GdbStub
 from harness.ram.live import LiveRam
 
 TRIPLE_FAULT = b"Triple fault"
 """What QEMU logs before the reset (QEMU 7.2, target/i386/tcg/excp_helper.c)."""
-
-ENDED = "Resetting the Virtual Machine is required"
-"""QEMU's error when a guest that has reset itself or switched off is told to run."""
 
 CPU_PROPERTY = re.compile(r"(?:-i386-cpu\.\S+: |(?=Property '\S+-i386-cpu\.))(.+)")
 """How QEMU 7.2 complains about a CPU model's feature or its value."""
@@ -48,7 +47,7 @@ class Vm:
     ) -> None:
         """Start QEMU; raise :class:`MachineError`. Takes ``memory`` over."""
         self.memory = memory
-        self._paused = True
+        self._debugger: AttachedDebugger | None = None
         self.moves: list[str] = []
         """``STOP`` and ``RESUME`` in the order in which they happened."""
         self.end: str | None = None
@@ -74,6 +73,11 @@ class Vm:
             self.console = Console(serial)
             self.qmp = self._connect(spec, control)
             stack.callback(self.qmp.close)
+            self._runner = QmpRunner(self.qmp)
+            self.poll = select.poll()
+            """What has news: the console, QEMU and its end, and a debugger while there is one."""
+            for source in (self.console.fileno(), self.qmp.fileno(), self.process.exit_descriptor):
+                self.poll.register(source, select.POLLIN)
             # QEMU goes first: then no other part can wait for it.
             stack.callback(self.process.kill)
             self._stack = stack.pop_all()
@@ -92,18 +96,23 @@ class Vm:
 
     def close(self) -> None:
         """End QEMU and give everything back; may be called again."""
+        if self._debugger is not None:
+            self._let_go().close()
         self._stack.close()
 
-    def pause(self) -> None:
-        """Stop the CPU; costs nothing when that was the last thing done."""
-        if not self._paused:
-            self.qmp.execute("stop")
-            self._paused = True
+    @property
+    def runner(self) -> Runner:
+        """What resumes and pauses the CPU: a debugger while one is attached."""
+        return self._debugger or self._runner
 
     @property
     def running(self) -> bool:
         """Whether the CPU was told to run; one whose guest has ended does not heed that."""
-        return not self._paused
+        return self.runner.running
+
+    def pause(self) -> None:
+        """Stop the CPU; costs nothing when that was the last thing done."""
+        self.runner.pause()
 
     def run_state(self) -> str:
         """Ask QEMU for the machine's state: ``running``, ``debug`` …, a ``RunState`` of QMP's."""
@@ -111,19 +120,44 @@ class Vm:
 
     def resume(self) -> None:
         """Let the CPU run; one whose guest has ended stays as it is."""
-        self._paused = False
-        self.post_resume()
-        self.qmp.send()
+        self.runner.resume()
 
     def resume_if_paused(self) -> None:
         """Let the CPU run unless it was told so before."""
-        if self._paused:
+        if not self.running:
             self.resume()
 
-    def post_resume(self) -> None:
-        """Let the CPU run with the next command."""
-        # A guest that was told to run may end before it is told to stop, and then to run again.
-        self.qmp.post("cont", unless=ENDED)
+    def stopped(self) -> str | None:
+        """Return why the debugger that is attached has stopped the CPU, None while it runs."""
+        return None if self._debugger is None else self._debugger.stopped()
+
+    def hand_over(self, debugger: AttachedDebugger) -> None:
+        """Let a debugger be the one that resumes and pauses, until :meth:`detach`.
+
+        QEMU has one GDB stub, and a debugger loses count when its target is let run by others.
+        """
+        self._debugger = debugger
+        self.poll.register(debugger.fileno(), select.POLLIN)
+
+    def detach(self) -> None:
+        """End the debugger, if one is attached, with its breakpoints; a running CPU runs on."""
+        if self._debugger is None:
+            return
+        debugger = self._let_go()
+        self._runner.running = debugger.running
+        debugger.close()
+        if self.process.alive:
+            ran = self._runner.running
+            with self.stub() as stub:
+                stub.stop_reason()  # also makes QEMU forget all breakpoints
+            if ran:
+                self.resume()
+
+    def _let_go(self) -> AttachedDebugger:
+        assert self._debugger is not None
+        debugger, self._debugger = self._debugger, None
+        self.poll.unregister(debugger.fileno())
+        return debugger
 
     def read_news(self) -> None:
         """Take in what QEMU has told by itself."""
@@ -185,12 +219,16 @@ class Vm:
         return int(self.qmp.execute("query-replay")["icount"])
 
     @contextlib.contextmanager
-    def debugger(self) -> Iterator[GdbStub]:
+    def stub(self) -> Iterator[GdbStub]:
         """Attach to QEMU's GDB stub; the machine is paused, and stays as it is at the end.
 
         The stub is started for the occasion, on a pair of sockets: no name, nothing to clean up.
+        Raise :class:`MachineError` while a debugger has it.
         """
-        self._paused = False
+        if self._debugger is not None:
+            raise MachineError("QEMU's GDB stub is taken: a debugger is attached; close() it first")
+        self.pause()  # or the stub would tell of that stop, too, in between
+        self._runner.running = True  # as far as anybody knows
         with contextlib.ExitStack() as stack:
             connection = self._start_stub(stack)
             try:

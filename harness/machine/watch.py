@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from harness.image.kernel_image import KernelImage
 from harness.machine.backtrace import PAGE, Frame, backtrace, frame_at
 from harness.machine.ending import Ending, EndingKind
-from harness.machine.errors import QemuFailed
+from harness.machine.errors import GuestStopped, QemuFailed
 from harness.machine.registers import Registers
 from harness.machine.screen import shown_rows
 from harness.machine.vm import PANICKED, Vm
@@ -35,7 +35,7 @@ Match = Callable[[str], object]
 
 
 @dataclass
-class _Clock:
+class Clock:
     """CPU and wall-clock time of one run."""
 
     vm: Vm
@@ -81,9 +81,6 @@ class Watch:
         self._first_seen = False
         self._report: tuple[EndingKind, str] | None = None
         self._report_deadline = 0.0
-        self._poll = select.poll()
-        for source in (vm.console.fileno(), vm.qmp.fileno(), vm.process.exit_descriptor):
-            self._poll.register(source, select.POLLIN)
 
     def run(
         self,
@@ -98,7 +95,7 @@ class Watch:
         one that stops. ``on_screen`` says whether to look for the line on the screen or on the
         console; None: where the kernel prints.
         """
-        clock = _Clock(self._vm, timeout)
+        clock = Clock(self._vm, timeout)
         on_screen = self._prints_on_screen if on_screen is None else on_screen
         while True:
             try:
@@ -106,15 +103,27 @@ class Watch:
                     return Ending(EndingKind.READY, line, self._tail())
                 if ending := self._look(clock, match, breakpoints):
                     return ending
-                self._wait(SCREEN_INTERVAL if on_screen else INTERVAL)
+                self.wait(SCREEN_INTERVAL if on_screen else INTERVAL)
             except QemuFailed:
-                select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
-                if self._vm.process.alive:
+                if not self._gone():
                     raise
 
     def look(self) -> Ending | None:
         """Return how the guest has ended, None while it goes on; do not wait."""
-        if self._vm.qmp.fileno() in {descriptor for descriptor, _ in self._poll.poll(0)}:
+        try:
+            return self._looked()
+        except QemuFailed:
+            if not self._gone():
+                raise
+            return self.dead()
+
+    def _gone(self) -> bool:
+        """Return whether QEMU has ended; its connections go a moment before it does."""
+        select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
+        return not self._vm.process.alive
+
+    def _looked(self) -> Ending | None:
+        if self._vm.qmp.fileno() in {descriptor for descriptor, _ in self._vm.poll.poll(0)}:
             self._vm.qmp.read()
         self._read_console(None)
         if dead := self.dead():
@@ -129,12 +138,12 @@ class Watch:
             return None
         return Ending(EndingKind.QEMU_DIED, process.how_it_ended(), self._vm.console.tail())
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         """Wait for a console line, for news of QEMU's or its end, at most so long."""
         console, qmp = self._vm.console, self._vm.qmp
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            ready = {descriptor for descriptor, _ in self._poll.poll(left * 1000)}
+            ready = {descriptor for descriptor, _ in self._vm.poll.poll(left * 1000)}
             if ready != {console.fileno()}:
                 if qmp.fileno() in ready:
                     qmp.read()
@@ -145,13 +154,22 @@ class Watch:
             # A line comes byte by byte: waking up for each would take the guest's core from it.
             select.select([qmp.fileno(), self._vm.process.exit_descriptor], [], [], REST_OF_LINE)
 
-    def _look(self, clock: _Clock, match: Match | None, breakpoints: bool) -> Ending | None:
+    def _look(self, clock: Clock, match: Match | None, breakpoints: bool) -> Ending | None:
         """Return how the guest ended, None while it goes on."""
         if ending := self.dead() or self._read_end():
             return ending
-        if breakpoints and self._vm.moves[-1:] == ["STOP"]:
-            return Ending(EndingKind.READY, "stopped at a breakpoint")
+        if stopped := self._stopped(breakpoints):
+            return stopped
         return self._judge_silence(clock, talkative=match is not None)
+
+    def _stopped(self, breakpoints: bool) -> Ending | None:
+        """Return ``READY`` when a debugger has stopped the guest; raise unless that is wanted."""
+        why = self._vm.stopped()
+        if why and not breakpoints:
+            raise GuestStopped(f"{why}, while something was waited for")
+        if why or (breakpoints and self._vm.moves[-1:] == ["STOP"]):
+            return Ending(EndingKind.READY, why or "stopped at a breakpoint")
+        return None
 
     def _read(self, match: Match | None, on_screen: bool) -> str | None:
         """Read what there is to read; return the line that is waited for."""
@@ -225,7 +243,7 @@ class Watch:
             return self._ending(EndingKind.TRIPLE_FAULT, message)
         return self._ending(EndingKind.RESET, "the guest reset the machine")
 
-    def _judge_silence(self, clock: _Clock, talkative: bool) -> Ending | None:
+    def _judge_silence(self, clock: Clock, talkative: bool) -> Ending | None:
         """Return a hang, or for a kernel that need not say anything that it is ready."""
         if not clock.due():
             return None
@@ -263,8 +281,8 @@ class Watch:
 
     def _sample(self) -> str:
         """Let the guest run for a moment and return where it is then."""
-        self._vm.post_resume()
-        self._vm.qmp.execute("stop")
+        self._vm.resume()
+        self._vm.pause()
         return self._place(self._vm.registers())
 
     def _place(self, registers: Registers) -> str:

@@ -10,14 +10,14 @@ import pytest
 from harness.pytest_plugin.settings import BY_NAME, OBJECTS, SETTINGS, configured, marked
 
 if TYPE_CHECKING:
-    from harness.check.checked_guest import CheckedGuest
+    from harness.debug.guest import DebuggedGuest
     from harness.image.kernel_image import KernelImage
     from harness.machine.pool import Pool
     from harness.pytest_plugin.kernels import Kernels
     from harness.pytest_plugin.machine import MachineUnderTest
     from harness.pytest_plugin.warm import WarmMachines
 
-Boot = Callable[..., "CheckedGuest"]
+Boot = Callable[..., "DebuggedGuest"]
 
 
 def _setting(name: str) -> Any:
@@ -125,6 +125,6 @@ def boot(machine: MachineUnderTest) -> Boot:
 
 
 @pytest.fixture
-def guest(machine: MachineUnderTest) -> CheckedGuest:
+def guest(machine: MachineUnderTest) -> DebuggedGuest:
     """A fresh guest, ready at its prompt."""
     return machine.boot_ready()

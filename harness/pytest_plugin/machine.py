@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.check.checked_guest import CheckedGuest
 from harness.check.verify import right_to_refuse
+from harness.debug.guest import DebuggedGuest
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.spec import MachineSpec
@@ -40,7 +40,7 @@ class MachineUnderTest:
         """The kernel that is booted."""
         return self._kernel
 
-    def boot(self, spec: MachineSpec | None = None, **changes: Any) -> CheckedGuest:
+    def boot(self, spec: MachineSpec | None = None, **changes: Any) -> DebuggedGuest:
         """Return a guest that is paused before its kernel's first instruction.
 
         ``changes`` are settings as ``@pytest.mark.machine`` takes them, for this boot alone; a
@@ -58,7 +58,7 @@ class MachineUnderTest:
         with explained():
             return self._warm.boot(chosen)
 
-    def boot_ready(self, spec: MachineSpec | None = None, **changes: Any) -> CheckedGuest:
+    def boot_ready(self, spec: MachineSpec | None = None, **changes: Any) -> DebuggedGuest:
         """Return a guest whose kernel said that it is ready; fail when it does not get there.
 
         A kernel that turns the machine down with good reason is no failure but not supported.

@@ -7,7 +7,7 @@ from typing import Self
 
 import pytest
 
-from harness.check.checked_guest import CheckedGuest
+from harness.debug.guest import DebuggedGuest
 from harness.machine.guest import Guest
 from harness.machine.pool import MAX_BYTES, Pool
 from harness.machine.spec import MachineSpec
@@ -24,17 +24,23 @@ class NotedPool(Pool):
     def __init__(self, config: pytest.Config, size: int = 4, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(size, max_bytes)
         self._config = config
+        self._guest: DebuggedGuest | None = None
 
-    def boot(self, spec: MachineSpec) -> CheckedGuest:
-        """Return a guest like :meth:`Pool.boot`, with its decoders and checks."""
+    def boot(self, spec: MachineSpec) -> DebuggedGuest:
+        """Return a guest like :meth:`Pool.boot`, with its decoders, checks and debugger."""
         item = running_test(self._config)
         if item is not None:
             forget_guest(item, self)
-        guest = CheckedGuest(super().boot(spec))
+        self._guest = guest = DebuggedGuest(super().boot(spec))
         if item is not None:
             note_guest(item, self, guest)
             note_properties(item, guest)
         return guest
+
+    def detach(self) -> None:
+        """End the debugger of the newest guest, if it has one."""
+        if self._guest is not None:
+            self._guest.detach()
 
 
 class WarmMachines:
@@ -53,7 +59,9 @@ class WarmMachines:
         return LeasedGuest(guest, pool, self._leased)
 
     def give_back(self) -> None:
-        """Take all guests back: a test is over."""
+        """Take all guests back, without their debuggers: a test is over."""
+        for pool in self._leased:
+            pool.detach()
         self._leased.clear()
 
     def _free_pool(self) -> NotedPool:
@@ -84,7 +92,7 @@ class WarmMachines:
             self._pools.pop().close()
 
 
-class LeasedGuest(CheckedGuest):
+class LeasedGuest(DebuggedGuest):
     """A guest whose machine is free for another after its ``with`` block."""
 
     def __init__(self, guest: Guest, pool: NotedPool, leased: set[NotedPool]) -> None:

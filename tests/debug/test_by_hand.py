@@ -37,7 +37,7 @@ def anywhere() -> Iterator[Person]:
 @pytest.fixture
 def at_prompt(anywhere: Person) -> Person:
     """gdb where the kernel's monitor begins in a new machine, with everything built."""
-    anywhere.ask("delete")
+    anywhere.ask("with confirm off -- delete")
     anywhere.ask(
         "mm reboot --map '0-9fc00 usable, 100000-1000000 usable' --memory 16M --append '' "
         "--cpu qemu32"
@@ -205,9 +205,7 @@ def test_a_guest_that_ends_before_the_stop_can_be_looked_at() -> None:
 
 def test_the_kernel_s_own_types_have_words(at_prompt: Person) -> None:
     element = at_prompt.ask("print mem_map[0x98]")
-    assert element.startswith(
-        "$1 = <reserved, order 255, users 1, zone dma> = {list = <on no list>"
-    )
+    assert "= <reserved, order 255, users 1, zone dma> = {list = <on no list> = " in element
     assert "= <empty list> = {next = 0x" in at_prompt.ask("print zones[1].free_lists[0]")
     at_prompt.ask("set var zones[1].free_lists[0].next = 0x12345678")
     assert "leads nowhere after 0 links" in at_prompt.ask("print zones[1].free_lists[0]")

@@ -132,5 +132,5 @@ def stopped(
     """Boot on a warm machine until the early allocator is about to hand over."""
     with pool.boot(MachineSpec(kernel, memory, **spec)) as guest:
         guest.stop_before(HAND_OVER)
-        with guest.debugger() as stub:
+        with guest.stub() as stub:
             yield Early(guest, stub)

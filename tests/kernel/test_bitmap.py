@@ -169,7 +169,7 @@ def call(kernel: KernelImage, pool: Pool) -> Iterator[Callable[..., int]]:
     """Calls a function of a kernel whose memory manager is up."""
     with pool.boot(MachineSpec(kernel, 1024 * MIB, map=MAP, append=CHOSEN)) as guest:
         guest.stop_before("monitor_run")
-        with guest.debugger() as stub:
+        with guest.stub() as stub:
             yield Early(guest, stub).call
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import gdb
 
-from harness.debug.inside_gdb.client import AskError, ask
-from harness.debug.inside_gdb.wire import Message
+from harness.debug.gdb_side.client import AskError, ask
+from harness.debug.gdb_side.wire import Message
 
 MOST_LINKS = 10_000
 """Links of a list that are followed."""

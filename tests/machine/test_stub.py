@@ -36,7 +36,7 @@ def test_attaching_again_and_again_leaves_nothing(
         (qemu,) = children()
         for _ in range(5):
             before = guest.registers().eip
-            with guest.debugger() as stub:
+            with guest.stub() as stub:
                 assert stub.i386_registers()["eip"] == before
                 stub.step()
             assert guest.registers().eip != before
@@ -51,12 +51,12 @@ def test_a_running_guest_is_paused_by_attaching(tmp_path: Path) -> None:
     with Machine(MachineSpec(kernel, MEMORY)) as machine:
         guest = machine.boot()
         assert guest.run_until_ready().kind is EndingKind.READY
-        with guest.debugger() as stub:
+        with guest.stub() as stub:
             assert "paused" in guest.qemu("info status")
             assert stub.read_memory(kernel.symbol("first"), 6) == b"kernel"
 
 
-def test_no_file_is_made_for_our_own_debugger(tmp_path: Path) -> None:
+def test_no_file_is_made_for_our_own_stub(tmp_path: Path) -> None:
     """Killed while it is attached, the harness leaves nothing in an empty TMPDIR."""
     kernel = kernels.assemble(tmp_path, kernels.READY)
     program = f"""
@@ -65,7 +65,7 @@ from harness.image.elf import load_kernel
 from harness.machine.machine import Machine
 from harness.machine.spec import MachineSpec
 kernel = load_kernel(pathlib.Path({str(kernel.path)!r}), kernels.DESCRIPTION)
-with Machine(MachineSpec(kernel, {MEMORY})) as machine, machine.boot().debugger():
+with Machine(MachineSpec(kernel, {MEMORY})) as machine, machine.boot().stub():
     os.kill(os.getpid(), signal.SIGKILL)
 """
     empty = tmp_path / "empty"
@@ -88,7 +88,7 @@ def test_gdb_attaches_to_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 gdb.attach(path)
                 assert gdb.read_memory(kernel.symbol("first"), 6) == b"kernel"
             assert list(folder.iterdir()) == []
-            with guest.debugger() as stub:
+            with guest.stub() as stub:
                 assert stub.read_memory(kernel.symbol("first"), 6) == b"kernel"
     finally:
         folder.rmdir()

@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Any
 
-from harness.debug.inside_gdb.wire import LARGEST_ANSWER, BadMessage, Message, MessageReader, encode
+from harness.debug.gdb_side.wire import LARGEST_ANSWER, BadMessage, Message, MessageReader, encode
 
 SOCKET = "MM_HARNESS_SOCKET"
 """The environment variable with the path at which the harness listens."""

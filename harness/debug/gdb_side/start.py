@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harness.debug.inside_gdb.commands import begin
+from harness.debug.gdb_side.commands import begin
 
 begin()

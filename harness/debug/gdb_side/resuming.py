@@ -8,7 +8,7 @@ _COMMANDS = (
     *("continue", "step", "next", "stepi", "nexti"),
     *("finish", "until", "advance", "jump", "signal"),
 )
-_BODY = "python from harness.debug.inside_gdb.resuming import refuse; refuse()"
+_BODY = "python from harness.debug.gdb_side.resuming import refuse; refuse()"
 
 over = False
 """Whether the guest has reset itself or switched off."""

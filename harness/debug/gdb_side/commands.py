@@ -8,12 +8,12 @@ from typing import Any
 
 import gdb
 
-from harness.debug.inside_gdb import resuming
-from harness.debug.inside_gdb.client import AskError, ask
-from harness.debug.inside_gdb.locals import in_terms_of_the_kernel
-from harness.debug.inside_gdb.printers import learn
-from harness.debug.inside_gdb.style import styled
-from harness.debug.inside_gdb.wire import Message
+from harness.debug.gdb_side import resuming
+from harness.debug.gdb_side.client import AskError, ask
+from harness.debug.gdb_side.locals import in_terms_of_the_kernel
+from harness.debug.gdb_side.printers import learn
+from harness.debug.gdb_side.style import styled
+from harness.debug.gdb_side.wire import Message
 
 
 class Mm(gdb.Command):  # type: ignore[misc]  # gdb is there inside gdb alone
