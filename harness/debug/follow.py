@@ -215,8 +215,8 @@ def _stop_reply(guest: CountedGuest, stub: GdbStub) -> str:
             raise QemuFailed(process.how_it_ended())
         if console.fileno() in ready:
             console.receive()
-        if stub.fileno() in ready:
-            return stub.wait_for_stop()
+        if stub.fileno() in ready and (reply := stub.look_for_stop()) is not None:
+            return reply
     raise MachineTimeout(f"the replay came to no stop within {STOP_SECONDS:g} s")
 
 

@@ -10,8 +10,8 @@ from harness.debug.blame import blame, value_at
 from harness.debug.blame_text import blame_text
 from harness.debug.commands import Command, Words
 from harness.debug.course import Course, record_course
+from harness.debug.gdb_side.wire import Message
 from harness.debug.history import WORD
-from harness.debug.inside_gdb.wire import Message
 from harness.debug.place import NoPlace, physical_of
 from harness.debug.session import Session
 from harness.debug.session_commands import machine_message

@@ -234,6 +234,20 @@ class GdbStub:
         self._running = False
         return reply.decode("latin-1")
 
+    def look_for_stop(self) -> str | None:
+        """Return the stop reply of a running target if it has come; do not wait for the rest.
+
+        Call it when :meth:`fileno` is readable.
+        """
+        self._packets.feed(self._received("the target to stop", time.monotonic() + 1.0, 1.0))
+        packet = self._packets.next()
+        if packet is None:
+            return None
+        if self._acknowledge:
+            self._socket.sendall(b"+")
+        self._running = False
+        return packet.decode("latin-1")
+
     def interrupt(self, timeout: float | None = None) -> str:
         """Stop a running target and return the stop reply."""
         if self._running:

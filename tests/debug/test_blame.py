@@ -139,7 +139,7 @@ def test_the_cpu_s_own_marks_are_told_apart(kernel: KernelImage) -> None:
         guest, virtual = recorder.guest, 0x400000
         guest.run_until_ready()
         frame = guest.monitor.alloc(order=0)
-        guest.monitor.map(virtual=virtual, physical=frame, flags="w")
+        guest.monitor.map(virtual=virtual, physical=frame, flags="rw")
         guest.monitor.require(f"touch 0x{virtual:x} write 1")
         guest.pause()
         entry = walk(guest.ram, control_registers(guest), virtual).steps[-1]
@@ -149,7 +149,7 @@ def test_the_cpu_s_own_marks_are_told_apart(kernel: KernelImage) -> None:
     assert history.writes[-1].change is Change.MARKED
     assert history.writes[-1].new ^ history.writes[-1].old == 0x60  # accessed and dirty
     assert history.culprit is not None
-    assert any(frame.function == "paging_map" for frame in history.culprit.frames)
+    assert any(frame.function == "vmm_map" for frame in history.culprit.frames)
 
 
 def test_a_kernel_that_panics_is_followed_to_its_end(kernel: KernelImage) -> None:

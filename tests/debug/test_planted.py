@@ -10,12 +10,10 @@ import pytest
 from harness.check.verify import verify
 from harness.debug.accuse import Accusation, accuse
 from harness.debug.history import History
-from harness.image.build import build
-from harness.image.description import bundled_description
 from harness.image.kernel_image import KernelImage
 from harness.machine.spec import MachineSpec
+from tests.debug.planted_kernel import PLANTED, planted_kernel
 
-HERE = "tests/debug/planted"
 FOLDER = Path(__file__).parent / "planted"
 PLANTS = sorted(path.stem for path in FOLDER.glob("*.c") if "CULPRIT" in path.read_text())
 APPEND = {"bitmap_off_by_one": "frames=bitmap"}
@@ -25,7 +23,7 @@ APPEND = {"bitmap_off_by_one": "frames=bitmap"}
 @pytest.fixture(scope="module")
 def planted() -> KernelImage:
     """The kernel's test build: all plants are in it, the command line chooses one."""
-    return build(bundled_description(), {"PLANTED": HERE})
+    return planted_kernel()
 
 
 def _spec(planted: KernelImage, plant: str) -> MachineSpec:
@@ -43,7 +41,7 @@ def _named(history: History) -> tuple[str, int] | None:
     """Return file and line of the innermost frame of the last store that is a plant's."""
     write = history.culprit
     for frame in write.frames if write else ():
-        if frame.file and HERE in frame.file and frame.line:
+        if frame.file and PLANTED in frame.file and frame.line:
             return Path(frame.file).name, frame.line
     return None
 
