@@ -80,6 +80,9 @@ class AddressSpace:
     def read(self, virtual: int, length: int) -> bytes:
         """Return ``length`` bytes from a virtual address; raise :class:`NotReadable`."""
         try:
+            physical, size = self.stretch(virtual) if length > 0 else (0, 0)
+            if 0 < length <= min(size, MAX_READ):
+                return self.ram.read(physical, length)
             pieces = self.physical_ranges(virtual, length)
             return b"".join(self.ram.read(piece.start, len(piece)) for piece in pieces)
         except AbsentMemory as error:

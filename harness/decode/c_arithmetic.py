@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class ArithmeticFault(Exception):
     """An operation without a result: division by zero, a shift by more than the type's width."""
 
 
+@lru_cache(maxsize=1024)
 def promoted(type_: CType) -> CType:
     """Return the type that an operand of an integer (or pointer) type has in an expression."""
     plain = type_.stripped
@@ -59,6 +61,7 @@ def promoted(type_: CType) -> CType:
     return INT if plain.signed else UNSIGNED
 
 
+@lru_cache(maxsize=1024)
 def common(left: CType, right: CType) -> CType:
     """Return the type in which C calculates with two operands (C11 6.3.1.8)."""
     left, right = promoted(left), promoted(right)

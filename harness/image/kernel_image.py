@@ -46,6 +46,10 @@ class KernelImage:
     contents: bytes = field(default=b"", repr=False)
     """The whole file, for its symbols and debug information."""
 
+    def __hash__(self) -> int:
+        """Return that of the file's contents, which Python works out once."""
+        return hash(self.contents)
+
     def __getstate__(self) -> dict[str, object]:
         """Leave what was read on demand behind: another process finds it in the cache."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
