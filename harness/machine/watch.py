@@ -109,18 +109,25 @@ class Watch:
                 if ending := self._look(clock, match, breakpoints):
                     return ending
                 self.wait(POLL_INTERVAL if on_screen or unfinished else INTERVAL)
-            except QemuFailed as error:
-                self._see_it_end(error)
+            except QemuFailed:
+                if not self.gone():
+                    raise
 
     def look(self) -> Ending | None:
         """Return how the guest has ended, None while it goes on; do not wait."""
         try:
-            return self._look_once()
-        except QemuFailed as error:
-            self._see_it_end(error)
+            return self._looked()
+        except QemuFailed:
+            if not self.gone():
+                raise
             return self.dead()
 
-    def _look_once(self) -> Ending | None:
+    def gone(self) -> bool:
+        """Return whether QEMU has ended; its connections go a moment before it does."""
+        select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
+        return not self._vm.process.alive
+
+    def _looked(self) -> Ending | None:
         if self._vm.qmp.fileno() in {descriptor for descriptor, _ in self._vm.poll.poll(0)}:
             self._vm.qmp.read()
         self._read_console(None)
