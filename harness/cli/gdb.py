@@ -11,10 +11,11 @@ import click
 from harness.cli.errors import EXIT_ENVIRONMENT
 from harness.cli.options import (
     Selection,
-    changed_selection,
+    changed_flags,
     common_flags,
     description_for_core,
     machine_options,
+    selection_of,
 )
 from harness.debug.by_hand import debug_by_hand, debug_core
 from harness.machine.spec import MachineSpec
@@ -73,12 +74,15 @@ def gdb(
     chosen = common_flags(click.get_current_context())
 
     def choose(flags: Sequence[str]) -> MachineSpec:
-        """Return the machine of the command line, changed by a reboot's flags for good."""
+        """Return the machine of the flags up to now, changed by a reboot's for good."""
         try:
-            changed = changed_selection(chosen, flags, "mm reboot")
-            return changed.machine(changed.load_kernel())
+            changed = changed_flags(chosen, flags, "mm reboot")
+            machine = selection_of(changed)
+            spec = machine.machine(machine.load_kernel())
         except click.ClickException as error:
             raise BadArguments(error.format_message()) from None
+        chosen.update(changed)
+        return spec
 
     given = ["--batch"] * batch
     for script in scripts:

@@ -305,14 +305,13 @@ def common_flags(ctx: click.Context, given: bool = False) -> dict[str, Any]:
     }
 
 
-def changed_selection(chosen: Mapping[str, Any], words: Sequence[str], name: str) -> Selection:
-    """Return ``chosen`` flags with those of ``words`` in place of the same ones.
+def changed_flags(chosen: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str, Any]:
+    """Return ``chosen`` common flags with those of ``words`` in place of the same ones.
 
     ``name`` is what the words are typed behind. Raise ``click.ClickException``.
     """
     flags = _with_options(click.command(name, add_help_option=False)(lambda **values: None))
-    ctx = flags.make_context(name, list(words))
-    return selection_of({**chosen, **common_flags(ctx, given=True)})
+    return {**chosen, **common_flags(flags.make_context(name, list(words)), given=True)}
 
 
 def _with_options(command: Callable[..., Any]) -> Any:

@@ -20,6 +20,8 @@ from harness.ram.packets import PacketError, PacketReader, encode
 
 PACKET_SIZE = 0x4000
 """Bytes of the longest packet that we take; gdb asks for as much memory as fits into one."""
+LONGEST_READ = PACKET_SIZE // 2 - 16
+"""Bytes of memory that fit into one, in hex."""
 SEND_SECONDS = 5.0
 _CHUNK = 1 << 16
 _STOPPED, _STILL = b"T05thread:01;", b"T00thread:01;"
@@ -80,21 +82,14 @@ class CoreStub:
         return (b"m" if more else b"l") + part.encode()
 
     def _memory(self, text: str) -> bytes:
-        """Answer ``mADDRESS,LENGTH`` with as many bytes as there are from there on."""
+        """Answer ``mADDRESS,LENGTH``; gdb asks for less when not all of it is there."""
         try:
             address, length = (int(part, 16) for part in text[1:].split(","))
+            return self._space.read(address, min(length, LONGEST_READ)).hex().encode()
         except ValueError:
             return _REFUSED
-        length = min(length, PACKET_SIZE // 2 - 16)
-        data = bytearray()
-        try:
-            while len(data) < length:
-                _, size = self._space.stretch(address + len(data))
-                data += self._space.read(address + len(data), min(size, length - len(data)))
         except NotReadable:
-            if not data:
-                return _NO_MEMORY
-        return bytes(data).hex().encode()
+            return _NO_MEMORY
 
 
 def _always(answer: bytes) -> Callable[[CoreStub, str], bytes]:

@@ -88,7 +88,7 @@ class Person:
 
     def processes(self) -> dict[str, int]:
         """Return the process ids of gdb and QEMU, which the harness has started."""
-        return {_name(pid): pid for pid in _children(self.child.pid)}
+        return {_name(pid): pid for pid in children(self.child.pid)}
 
 
 def clean(text: str) -> str:
@@ -96,7 +96,8 @@ def clean(text: str) -> str:
     return re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", text.replace("\r", "")).strip("\n")
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Return the process ids of a process's children."""
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 

@@ -9,7 +9,8 @@ import signal
 import pexpect
 import pytest
 
-from tests.debug.person import person
+from tests.cli.conftest import HARNESS
+from tests.debug.person import children, person
 
 SECONDS = 10
 
@@ -43,6 +44,20 @@ def test_the_harness_takes_gdb_and_qemu_along(number: int, running: bool) -> Non
         if running:
             one.run()
         wait_for_ends(processes, lambda: os.kill(one.child.pid, number))
+
+
+def test_gdb_ends_with_the_harness_where_a_shell_keeps_the_terminal() -> None:
+    command = f"{HARNESS} gdb --memory 16M -- -nx; echo the shell goes on; cat"
+    shell = pexpect.spawn("/bin/sh", ["-c", command], encoding="utf-8", timeout=SECONDS * 3)
+    try:
+        shell.expect_exact("(gdb) ")
+        [harness] = children(shell.pid)
+        processes = {str(pid): pid for pid in children(harness)}
+        assert len(processes) == 2
+        wait_for_ends(processes, lambda: os.kill(harness, signal.SIGKILL))
+        shell.expect_exact("the shell goes on")
+    finally:
+        shell.close(force=True)
 
 
 def test_gdb_takes_qemu_along() -> None:
