@@ -41,6 +41,12 @@ class _Listed:
     slack: int
     """The most by which a store's instruction count is too high."""
 
+    @property
+    def skipped(self) -> list[int]:
+        """Of each word the number of stores before the last ones."""
+        each = zip(self.totals, self.stores, strict=True)
+        return [total - len(stores) for total, stores in each]
+
 
 def blame(recording: Recording, words: Sequence[int], most: int = MOST) -> Blame:
     """Return who wrote each of ``words`` in a recorded boot.
@@ -124,10 +130,7 @@ def _follow(
             sorted({count for stores in listed.stores for count in _counts(stores, guest)}),
             listed.slack,
             recording.length,
-            [
-                total - len(stores)
-                for total, stores in zip(listed.totals, listed.stores, strict=True)
-            ],
+            listed.skipped,
         )
         found = follower.by_table(table, due, counting)
         doubts = tuple(_partings(words, listed, _listed(table, guest)))
