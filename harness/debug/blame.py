@@ -7,21 +7,23 @@ so that registers and stack can be read.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.debug.follow import Follower
+from harness.debug.follow import Due, Follower
 from harness.debug.history import WORD, Blame, History, Write, change_between
 from harness.debug.mappings import mappings_of
 from harness.debug.origin import source_of
 from harness.debug.stores import Stores, StoreTable, why_unsupported
 from harness.decode.belief.paging import FRAME_SIZE
-from harness.machine.errors import SpecError
+from harness.machine.errors import QemuFailed, SpecError
 from harness.machine.layout import extents
 from harness.machine.recording import CountedGuest, Recording, replay, run_to
+from harness.ram.gdb_stub import StubError
 from harness.ram.protocol import Ram
 
 MOST = 1000
@@ -38,6 +40,12 @@ class _Listed:
     """Of each word the last ones."""
     slack: int
     """The most by which a store's instruction count is too high."""
+
+    @property
+    def skipped(self) -> list[int]:
+        """Of each word the number of stores before the last ones."""
+        each = zip(self.totals, self.stores, strict=True)
+        return [total - len(stores) for total, stores in each]
 
 
 def blame(recording: Recording, words: Sequence[int], most: int = MOST) -> Blame:
@@ -72,20 +80,61 @@ def _by_stores(
 ) -> Blame:
     with StoreTable(offsets, most) as table, replay(recording, table.extra) as guest:
         table.clear()
-        ending = run_to(guest, recording.length)
+        run_to(guest, recording.length)
         listed = _listed(table, guest)
         final = [value_at(guest.ram, word) for word in words]
+    followed = _followed(recording, words, offsets, most, listed)
+    each = zip(words, *followed.columns, final, listed.totals, strict=True)
+    return Blame(tuple(_history(*of) for of in each), recording.length, followed.doubts)
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """What the second replay tells; of each word its first value, who put it there, its writes."""
+
+    columns: tuple[list[int], list[str], list[list[Write]]]
+    doubts: tuple[str, ...]
+
+
+def _followed(
+    recording: Recording,
+    words: Sequence[int],
+    offsets: Sequence[int],
+    most: int,
+    listed: _Listed,
+) -> _Followed:
+    """Stop at each store: by watchpoints, which is quick, or else by counting instructions."""
+    found = None
+    with contextlib.suppress(StubError, QemuFailed):
+        found = _follow(recording, words, offsets, most, listed, counting=False)
+    if found is None or found.doubts:
+        return _follow(recording, words, offsets, most, listed, counting=True)
+    return found
+
+
+def _follow(
+    recording: Recording,
+    words: Sequence[int],
+    offsets: Sequence[int],
+    most: int,
+    listed: _Listed,
+    counting: bool,
+) -> _Followed:
     codes = {int(code) for stores in listed.stores for code in stores["code"]}
     with StoreTable(offsets, most, codes) as table, replay(recording, table.extra) as guest:
         table.clear()
         first = [value_at(guest.ram, word) for word in words]
         sources = [source_of(guest, word) for word in words]
         follower = Follower(guest, words, _watched(words, listed))
-        due = sorted(count for stores in listed.stores for count in _counts(stores, guest))
-        found = follower.by_table(table, due, listed.slack, recording.length)
+        due = Due(
+            sorted({count for stores in listed.stores for count in _counts(stores, guest)}),
+            listed.slack,
+            recording.length,
+            listed.skipped,
+        )
+        found = follower.by_table(table, due, counting)
         doubts = tuple(_partings(words, listed, _listed(table, guest)))
-    each = zip(words, first, sources, found, final, listed.totals, strict=True)
-    return Blame(tuple(_history(*of) for of in each), ending, recording.length, doubts)
+    return _Followed((first, sources, found), doubts)
 
 
 def _counts(stores: Stores, guest: CountedGuest) -> list[int]:
@@ -168,7 +217,7 @@ def _by_known_mappings(
     One that they had in between and have no longer is not known without the plugin.
     """
     with replay(recording) as guest:
-        ending = run_to(guest, recording.length)
+        run_to(guest, recording.length)
         watched = mappings_of(guest, words)
         final = [value_at(guest.ram, word) for word in words]
     with replay(recording) as guest:
@@ -182,4 +231,4 @@ def _by_known_mappings(
             "the watched addresses are written too often: only the first writes were seen"
         )
     each = zip(words, first, sources, found, final, totals, strict=True)
-    return Blame(tuple(_history(*of) for of in each), ending, recording.length, tuple(doubts))
+    return Blame(tuple(_history(*of) for of in each), recording.length, tuple(doubts))

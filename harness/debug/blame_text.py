@@ -26,7 +26,6 @@ def blame_text(blame: Blame, everything: bool = False) -> str:
 def blame_json(blame: Blame) -> dict[str, Any]:
     """Return all of it as JSON values."""
     return {
-        "ended": blame.ending.kind.value,
         "instructions": blame.length,
         "doubts": list(blame.doubts),
         "words": [_history_json(history) for history in blame.histories],

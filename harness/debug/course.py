@@ -27,20 +27,18 @@ class Course:
 
 def run_course(guest: Guest, course: Course) -> Ending | None:
     """Let a guest run so far, and pause it; return how it ended if it did before."""
-    try:
-        if course.until is not None:
-            guest.stop_before(course.until)
-            return None
-        ending = guest.run_until_ready()
-        if not ending.alive:
-            return ending
-        for command in course.commands:
-            guest.monitor.command(command)
-    except GuestEnded as error:
-        return error.ending
-    finally:
-        if guest._vm.process.alive:
-            guest.pause()
+    with guest:
+        try:
+            if course.until is not None:
+                guest.stop_before(course.until)
+                return None
+            ending = guest.run_until_ready()
+            if not ending.alive:
+                return ending
+            for command in course.commands:
+                guest.monitor.command(command)
+        except GuestEnded as error:
+            return error.ending
     return None
 
 

@@ -1,8 +1,9 @@
-"""Stop a replayed guest at each store to some words, and see who does it.
+"""Stop a replayed guest just behind each store to some words, and see who does it.
 
-The stop is a watchpoint's: just behind the storing instruction, with its registers. Watchpoints are
-for virtual addresses, through which other frames may be written as well; where that happens the
-replay runs on without them to shortly before the next store that is known.
+Watchpoints are quick. But they are for virtual addresses, through which other frames may be written
+as well, and they disturb an interrupt that pushes its frame there: QEMU 7.2 then ends. Counting
+instructions disturbs nothing and takes longer; a fault whose instruction begins anew makes the
+counts of an earlier run too high, so that several have to be tried.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import select
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from harness.debug.history import WORD, Write
-from harness.debug.stores import StoreTable
+from harness.debug.stores import Stores, StoreTable
 from harness.decode.belief.paging import FRAME_SIZE, ControlRegisters
 from harness.decode.page_walk import walk
 from harness.image.kernel_image import KernelImage
@@ -27,6 +28,8 @@ from harness.ram.gdb_stub import GdbStub
 
 STOP_SECONDS = 60.0
 """Of the wall clock that a replay may go on without a stop; a whole boot takes less than one."""
+NEVER = 1 << 62
+"""An instruction that no record has."""
 MOST_STOPS = 20_000
 """Without a plugin, stops after which nothing more is followed: some ten seconds."""
 
@@ -71,6 +74,25 @@ def linked(kernel: KernelImage, address: int) -> int:
     return address
 
 
+@dataclass(frozen=True)
+class Due:
+    """The stores that an earlier run has told of."""
+
+    counts: Sequence[int]
+    """Instructions up to each, ascending."""
+    slack: int
+    """The most by which a count is too high."""
+    length: int
+    """Instructions of the whole record."""
+    skipped: Sequence[int]
+    """Of each word the number of stores before these."""
+
+    def behind(self, count: int) -> int:
+        """Return the first count behind ``count``; behind them all, one that never comes."""
+        index = bisect_right(self.counts, count)
+        return self.counts[index] if index < len(self.counts) else NEVER
+
+
 class Follower:
     """Follows words through one replay that has come to the kernel's entry."""
 
@@ -84,40 +106,60 @@ class Follower:
     def _value(self, word: int) -> int:
         return int.from_bytes(self.guest.ram.read(word, WORD), "little")
 
-    def by_table(
-        self, table: StoreTable, due: Sequence[int], slack: int, length: int
-    ) -> list[list[Write]]:
+    def by_table(self, table: StoreTable, due: Due, counting: bool) -> list[list[Write]]:
         """Return each word's writes, as the replay's own plugin lists them at each stop.
 
-        ``due`` are the instruction counts of the stores of an earlier run, ascending, each at most
-        ``slack`` too high; ``length`` is that of the whole record.
+        Stops by ``counting`` instructions or at watchpoints.
         """
-        seen = [0] * len(self.words)
         found: list[list[Write]] = [[] for _ in self.words]
         with self.guest.stub() as stub:
-            run = _Run(self.guest, stub, self._watched, length)
-            idle = True
-            while True:
-                if idle and run.approach(_next(due, run.count) - slack - 1):
-                    seen = [table.total(index) for index in range(len(self.words))]
-                stop = run.resume()
-                if stop is None:
-                    return found
-                idle = True
-                for index, before in enumerate(seen):
-                    if table.total(index) > before:
-                        new = list(self._listed(stop, index, table.last(index, before)))
-                        found[index] += new
-                        seen[index], idle = table.total(index), idle and not new
+            run = _Run(self.guest, stub, self._watched, due.length)
+            stops = self._at_counts if counting else self._at_watchpoints
+            for stop, index, rows in stops(run, table, due):
+                found[index] += self._listed(stop, index, rows)
+        return found
 
-    def _listed(self, stop: Stop, index: int, rows: Iterable[Mapping[str, int]]) -> Iterator[Write]:
+    def _at_counts(self, run: _Run, table: StoreTable, due: Due) -> Iterator[_Found]:
+        """Try each instruction that may be the one of a store that is due."""
+        seen = [0] * len(self.words)
+        for count in due.counts:
+            for target in range(max(count - due.slack, run.count + 1), count + 1):
+                stop = run.to(target)
+                rows = [table.last(index, before) for index, before in enumerate(seen)]
+                fresh = [one[one["executed"] == count + self.guest.first] for one in rows]
+                if any(map(len, fresh)):
+                    seen = [table.total(index) for index in range(len(self.words))]
+                    yield from ((stop, index, one) for index, one in enumerate(fresh) if len(one))
+                    break
+
+    def _at_watchpoints(self, run: _Run, table: StoreTable, due: Due) -> Iterator[_Found]:
+        """Stop at each write to a watched address.
+
+        Those that write to other words are left behind: the next stop is shortly before the next
+        store that is due.
+        """
+        seen, idle = [0] * len(self.words), True
+        while True:
+            if idle and run.approach(due.behind(run.count) - due.slack - 1):
+                seen = [table.total(index) for index in range(len(self.words))]
+            # Exact counts need not be asked for: that costs as much as the stop.
+            stop = run.resume(due.behind(run.count) if due.slack == 0 else None)
+            if stop is None:
+                return
+            idle = True
+            for index, before in enumerate(seen):
+                wanted = max(before, due.skipped[index])
+                if table.total(index) > wanted:
+                    yield stop, index, table.last(index, wanted)
+                    run.count, idle = stop.count, False
+                seen[index] = table.total(index)
+
+    def _listed(self, stop: Stop, index: int, rows: Stores) -> Iterator[Write]:
+        page = self.words[index] // FRAME_SIZE * FRAME_SIZE
         for row in rows:
             address, size = int(row["address"]), int(row["size"])
-            tail = (address + size - 1) // FRAME_SIZE * FRAME_SIZE
-            if (
-                row["uncertain"]
-                and stop.translate(tail) != self.words[index] // FRAME_SIZE * FRAME_SIZE
-            ):
+            end = (address + size - 1) // FRAME_SIZE * FRAME_SIZE
+            if row["uncertain"] and stop.translate(end) != page:
                 continue
             frames = stop.frames(int(row["code"]))
             yield Write(stop.count, int(row["old"]), int(row["new"]), frames, address, size)
@@ -150,10 +192,8 @@ class Follower:
                 yield index, address
 
 
-def _next(due: Sequence[int], count: int) -> int:
-    """Return the first of ``due`` behind ``count``; behind them all, one that never comes."""
-    index = bisect_right(due, count)
-    return due[index] if index < len(due) else 1 << 62
+_Found = tuple[Stop, int, Stores]
+"""A stop, the index of a word, and what was stored to it there."""
 
 
 class _Run:
@@ -184,6 +224,15 @@ class _Run:
         self._arm(True)
         return ahead
 
+    def to(self, count: int) -> Stop:
+        """Run without watchpoints until so many instructions were executed."""
+        self._arm(False)
+        break_at(self._guest, count)
+        self._stub.resume()
+        _stop_reply(self._guest, self._stub)
+        self.count = count
+        return Stop(count, _registers(self._stub), self._guest)
+
     def _arm(self, armed: bool) -> None:
         if armed != self._armed:
             act = self._stub.insert_watchpoint if armed else self._stub.remove_watchpoint
@@ -191,17 +240,21 @@ class _Run:
                 act(address, WORD)
             self._armed = armed
 
-    def resume(self) -> Stop | None:
-        """Run to the next stop at a watchpoint; None when there is none up to the end."""
+    def resume(self, count: int | None = None) -> Stop | None:
+        """Run to the next stop at a watchpoint; None when there is none up to the end.
+
+        ``count`` is that of the stop, if it is known.
+        """
         if self.count >= self._length:
             return None
         self._stub.resume()
         _, watchpoint, rest = _stop_reply(self._guest, self._stub).partition("watch:")
-        self.count = self._guest.executed()
         if not watchpoint:
             return None
         self.hit = int(rest.partition(";")[0], 16)
-        return Stop(self.count, _registers(self._stub), self._guest)
+        if count is None:
+            count = self.count = self._guest.executed()
+        return Stop(count, _registers(self._stub), self._guest)
 
 
 def _stop_reply(guest: CountedGuest, stub: GdbStub) -> str:

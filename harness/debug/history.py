@@ -7,7 +7,6 @@ from enum import Enum
 
 from harness.decode.paging_modes import ACCESSED, DIRTY, PRESENT
 from harness.machine.backtrace import Frame
-from harness.machine.ending import Ending
 
 WORD = 4
 """Bytes."""
@@ -70,8 +69,6 @@ class Blame:
 
     histories: tuple[History, ...]
     """In the order in which they were asked for."""
-    ending: Ending
-    """How far the run came."""
     length: int
     """Instructions of the whole run."""
     doubts: tuple[str, ...] = ()

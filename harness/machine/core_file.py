@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import struct
-import tempfile
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
@@ -22,6 +20,7 @@ from harness.machine.registers import Registers
 from harness.machine.spec import MachineSpec
 from harness.machine.spec_json import spec_json
 from harness.machine.vm import Vm
+from harness.machine.whole_file import whole_file
 from harness.maps.json_form import to_json
 from harness.maps.memory_map import MemoryMap
 from harness.ram.core_notes import Note
@@ -59,18 +58,8 @@ def save_core(
     Raise ``OSError``, and :class:`harness.machine.errors.QemuFailed` when QEMU is gone.
     """
     notes = list(_notes(spec, information, vm, moment))
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
-            write_core(file, vm.memory.descriptor, extents(spec), notes)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path, buffering=0) as file:
+        write_core(file, vm.memory.descriptor, extents(spec), notes)
 
 
 def _status(registers: Registers) -> Note:

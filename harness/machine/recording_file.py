@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -22,6 +21,7 @@ from harness.machine.recording import Recording
 from harness.machine.saved_spec import spec_from_json
 from harness.machine.spec import BootPath, Module
 from harness.machine.spec_json import spec_json
+from harness.machine.whole_file import whole_file
 
 MAGIC = b"PK\x03\x04"
 FORMAT = 1
@@ -36,27 +36,14 @@ def save_recording(path: Path, recording: Recording) -> None:
     """Write a recording to ``path``, which is there whole or not at all; raise ``OSError``."""
     spec, kernel = recording.spec, recording.spec.kernel
     document = {"format": FORMAT, "length": recording.length, "machine": spec_json(spec)}
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with (
-            os.fdopen(descriptor, "wb") as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-        ):
-            archive.writestr(_MACHINE, json.dumps(document, indent=1))
-            archive.writestr(_LOG, recording.log)
-            archive.writestr(_KERNEL, kernel.contents)
-            if kernel.description.path is not None:
-                archive.writestr(_DESCRIPTION, kernel.description.path.read_bytes())
-            for index, module in enumerate(spec.modules):
-                archive.writestr(_module(index), module.data)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_MACHINE, json.dumps(document, indent=1))
+        archive.writestr(_LOG, recording.log)
+        archive.writestr(_KERNEL, kernel.contents)
+        if kernel.description.path is not None:
+            archive.writestr(_DESCRIPTION, kernel.description.path.read_bytes())
+        for index, module in enumerate(spec.modules):
+            archive.writestr(_module(index), module.data)
 
 
 def is_recording(path: Path) -> bool:

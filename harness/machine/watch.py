@@ -136,12 +136,6 @@ class Watch:
         self._read(None, self._prints_on_screen)
         return self._read_end()
 
-    def _see_it_end(self, error: QemuFailed) -> None:
-        """Wait for a QEMU that hung up because it is ending; raise ``error`` if it is not."""
-        select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
-        if self._vm.process.alive:
-            raise error
-
     def dead(self) -> Ending | None:
         """Return how QEMU itself ended, None while it runs."""
         process = self._vm.process
