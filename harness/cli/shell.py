@@ -73,13 +73,13 @@ def _saved_names(core: Path) -> dict[str, Any]:
 
 
 class _Prompt(code.InteractiveConsole):
-    """A prompt at which an error that is the user's takes one sentence."""
+    """A prompt at which an error of the harness's takes one sentence, and no traceback."""
 
     def showtraceback(self) -> None:
         error = sys.exc_info()[1]
         if isinstance(error, KeyboardInterrupt):
             self.write("\nKeyboardInterrupt\n")
-        elif isinstance(error, (*USER_ERRORS, AssertionError)):
+        elif isinstance(error, USER_ERRORS) or type(error).__module__.startswith("harness."):
             self.write(f"{type(error).__name__}: {error}\n")
         else:
             super().showtraceback()

@@ -34,7 +34,7 @@ from harness.debug.stops import (
 )
 from harness.debug.values import Pointer, Unreadable, Value, shown, value_of
 from harness.machine.ending import Ending, EndingKind
-from harness.machine.errors import GuestEnded, MachineTimeout
+from harness.machine.errors import GuestEnded, MachineTimeout, QemuFailed
 from harness.machine.guest import BOOT_TIMEOUT, Guest
 from harness.machine.vm import Vm
 from harness.machine.watch import INTERVAL, Clock, Watch
@@ -162,8 +162,9 @@ class Debugger:
         One that has met a breakpoint since stays there until somebody was told, here or by
         :class:`harness.machine.errors.GuestStopped`: no stop is lost.
         """
-        self._require_life()
-        self._gdb.resume()
+        with self._attached():
+            self._require_life()
+            self._gdb.resume()
 
     def run(self, timeout: float = BOOT_TIMEOUT) -> Stop:
         """Let the guest run (on) until it stops, and say why it did.
@@ -176,9 +177,12 @@ class Debugger:
 
     def wait(self, timeout: float = BOOT_TIMEOUT) -> Stop:
         """Return why the guest stops, or has stopped since it was let run; raises like run()."""
-        if not self._gdb.running and self._gdb.stop_record is None:
+        if not self._gdb.running and self._gdb.stop_record is None and not self.closed:
             raise GdbError("the guest is paused, so it cannot stop: resume() it first")
-        clock = Clock(self._vm, timeout)
+        with self._attached():
+            return self._next_stop(Clock(self._vm, timeout))
+
+    def _next_stop(self, clock: Clock) -> Stop:
         while True:
             if self._gdb.stopped():
                 return self._stop(self._gdb.stop_record or {})
@@ -190,8 +194,9 @@ class Debugger:
 
     def interrupt(self) -> Stop:
         """Stop the guest now; one that has stopped stays where it is."""
-        self._gdb.pause()
-        return Interrupted(self.frame())
+        with self._attached():
+            self._gdb.pause()
+            return Interrupted(self.frame())
 
     def step(self, count: int = 1, timeout: float = BOOT_TIMEOUT) -> Stop:
         """Run to the next source line, into functions that are called; raises like run()."""
@@ -299,18 +304,32 @@ class Debugger:
     @contextlib.contextmanager
     def _looking(self) -> Iterator[CpuMode]:
         """Keep the guest stopped for a while, with gdb told of the CPU's mode."""
-        self._require_open()
-        with self._guest.paused():
+        with self._attached(), self._guest.paused():
             yield self._gdb.adapt()
 
-    def _require_open(self) -> None:
+    @contextlib.contextmanager
+    def _attached(self) -> Iterator[None]:
+        """Say so when gdb has been let go of, or when QEMU ends meanwhile."""
         if self.closed:
             raise GdbError(
                 "this debugger has let go of its guest, or gdb has ended; take a new one"
             )
+        try:
+            yield
+            return
+        except QemuFailed:
+            if not self._watch.gone():
+                raise
+        except GuestEnded as error:
+            if error.ending.kind is EndingKind.QEMU_DIED:
+                self._vm.detach()
+            raise
+        self._vm.detach()
+        ending = self._watch.dead()
+        assert ending is not None
+        raise GuestEnded(ending)
 
     def _require_life(self) -> None:
-        self._require_open()
         if ending := self._guest.look():
             raise GuestEnded(ending)
 
@@ -324,15 +343,15 @@ class Debugger:
                 raise GdbRefused(str(arguments[0]), error.reason) from None
 
     def _go(self, command: str, timeout: float) -> Stop:
-        self._require_life()
-        if self._gdb.running:
-            raise GdbError("the guest runs: interrupt() it first")
-        self._gdb.go(command)
-        return self.wait(timeout)
+        with self._attached():
+            self._require_life()
+            if self._gdb.running:
+                raise GdbError("the guest runs: interrupt() it first")
+            self._gdb.go(command)
+            return self.wait(timeout)
 
     def _end(self, ending: Ending) -> Stop:
         if ending.kind is EndingKind.QEMU_DIED:
-            self._vm.detach()
             raise GuestEnded(ending)
         return GuestEnd(self.frame(), ending)
 

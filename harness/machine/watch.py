@@ -105,7 +105,7 @@ class Watch:
                     return ending
                 self.wait(SCREEN_INTERVAL if on_screen else INTERVAL)
             except QemuFailed:
-                if not self._gone():
+                if not self.gone():
                     raise
 
     def look(self) -> Ending | None:
@@ -113,11 +113,11 @@ class Watch:
         try:
             return self._looked()
         except QemuFailed:
-            if not self._gone():
+            if not self.gone():
                 raise
             return self.dead()
 
-    def _gone(self) -> bool:
+    def gone(self) -> bool:
         """Return whether QEMU has ended; its connections go a moment before it does."""
         select.select([self._vm.process.exit_descriptor], [], [], INTERVAL)
         return not self._vm.process.alive

@@ -198,6 +198,7 @@ def test_a_guest_does_all_that_it_does_without(guest: DebuggedGuest, debugger: D
         with guest.paused():
             assert not debugger.running
         assert debugger.running
+    guest.pause()
     type_in(guest, KMALLOC)
     guest.stop_before("kmalloc")
     assert guest.registers().eip == guest.kernel.symbol("kmalloc")

@@ -108,6 +108,8 @@ def fields(value: Any, kind: Any, budget: Budget, depth: int) -> Iterator[tuple[
 
 
 def array(value: Any, kind: Any, budget: Budget, depth: int) -> dict[str, Any]:
+    if "[]" in str(kind):  # declared without a length: all that is known is where it begins
+        return pointer(value[0].address, value[0].address.type, budget, depth)
     first, last = kind.range()
     element = kind.target().strip_typedefs()
     length = max(0, last - first + 1)
