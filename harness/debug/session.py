@@ -19,7 +19,8 @@ from harness.debug.marks import Marks
 from harness.debug.records import Records
 from harness.decode.decode import decode
 from harness.decode.state import MemoryState
-from harness.image.errors import DescriptionError
+from harness.image.errors import DescriptionError, UnknownName
+from harness.image.kernel_image import KernelImage
 from harness.machine.ending import Ending
 from harness.machine.errors import GuestEnded, MachineError, QemuFailed
 from harness.machine.gdb_socket import gdb_socket
@@ -99,6 +100,7 @@ class Session:
         machine raises; the last machine then stays.
         """
         spec = self._choose(flags)
+        self._check_where(spec.kernel)
         machine = Recorder(spec) if self._record else Machine(spec)
         self.close()
         self._recording = None
@@ -162,6 +164,13 @@ class Session:
         break_at(guest, recording.length)
         self.heard.take()
         self._attend(guest)
+
+    def _check_where(self, kernel: KernelImage) -> None:
+        try:
+            if self._where is not None:
+                kernel.symbol(self._where)
+        except UnknownName as error:
+            raise NotToBeSeen(f"cannot stop before {self._where}: {error}") from None
 
     def _stop(self, guest: Guest) -> str:
         """Stop a new guest where asked; a guest that ends before can be looked at as well."""

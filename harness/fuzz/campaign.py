@@ -155,6 +155,7 @@ class _Campaign:
             words=command_lines(plan.kernel),
             cpus=CPUS,
             others=self._corpus.cases,
+            tapes=plan.kernel.description.tape is not None,
         )
 
     def next_job(self) -> _Job | None:

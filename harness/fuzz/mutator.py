@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from harness.fuzz.case import Case
+from harness.fuzz.steps import change_steps
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, FillKind, Module
 from harness.maps.memory_map import MemoryMap
@@ -36,6 +37,8 @@ class Surroundings:
     cpus: tuple[str, ...]
     others: Sequence[Case]
     """Cases to splice with."""
+    tapes: bool = False
+    """Whether the kernel takes operations."""
 
 
 def mutate(case: Case, around: Surroundings, random: Random) -> Case:
@@ -236,10 +239,18 @@ def _machine(case: Case, around: Surroundings, random: Random) -> Case:
     return replace(case, cpu=random.choice(around.cpus))
 
 
+def _steps(case: Case, around: Surroundings, random: Random) -> Case:
+    if not around.tapes:
+        return case
+    if case.steps and random.random() < 0.2:
+        return replace(case, steps=())
+    return replace(case, steps=change_steps(case.steps, random))
+
+
 _MAP_CHANGES = (
     *(_move_edge, _move_edge, _move_edge, _change_type, _double, _remove, _empty, _insert),
     *(_split, _split, _shuffle, _splice, _comb),
 )
-_CHANGES = (_map, _shape, _plain_shape, _modules, _fill, _words, _machine)
-_WEIGHTS = (70, 12, 3, 6, 3, 5, 1)
+_CHANGES = (_map, _shape, _plain_shape, _modules, _fill, _words, _steps, _machine)
+_WEIGHTS = (64, 12, 3, 6, 3, 5, 6, 1)
 """A new size or CPU needs a new process, which takes as long as many boots."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from harness.fuzz.case import Case
+from harness.fuzz.steps import sound
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
@@ -55,7 +56,7 @@ def _key(case: Case) -> str:
 def _smaller(case: Case) -> Iterator[Case]:
     """Yield smaller cases, the boldest steps first."""
     for steps in _fewer(case.steps):
-        yield replace(case, steps=steps)
+        yield replace(case, steps=sound(steps))
     for entries in _fewer(case.map.entries):
         yield _with_map(case, entries)
     yield from _plainer(case)

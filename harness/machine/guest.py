@@ -10,12 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
 from harness.machine.backtrace import Frame
 from harness.machine.core_file import save_core
 from harness.machine.ending import Ending, EndingKind
-from harness.machine.errors import GuestEnded, SpecError
+from harness.machine.errors import GuestEnded
 from harness.machine.layout import has_display
 from harness.machine.monitor import KernelMonitor
 from harness.machine.multiboot import BootInformation, Placement
@@ -197,14 +196,10 @@ class Guest:
     def stop_before(self, function: str, timeout: float = BOOT_TIMEOUT) -> None:
         """Run until just before ``function``'s first instruction, and stay paused there.
 
-        Raise :class:`SpecError` for a function that the kernel does not have, and
-        :class:`GuestEnded` when the guest ends before.
+        Raise :class:`harness.image.errors.UnknownName` for a function that the kernel does not
+        have, and :class:`GuestEnded` when the guest ends before.
         """
-        try:
-            address = self.kernel.symbol(function)
-        except UnknownName as error:
-            raise SpecError(f"{self.kernel.path}: {error}") from None
-        self.stop_at((address,), timeout)
+        self.stop_at((self.kernel.symbol(function),), timeout)
 
     def stop_at(self, addresses: Collection[int], timeout: float = BOOT_TIMEOUT) -> None:
         """Run until just before the instruction at one of the virtual addresses, and pause there.

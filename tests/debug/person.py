@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,6 +87,13 @@ class Person:
         self.child.close()
         return self.child.exitstatus
 
+    def leave(self) -> None:
+        """End the harness as a parent does, if it still runs, and wait until it has cleaned up."""
+        if self.child.isalive():
+            self.child.kill(signal.SIGTERM)
+            self.child.expect(pexpect.EOF)
+        self.child.close(force=True)
+
     def processes(self) -> dict[str, int]:
         """Return the process ids of gdb and QEMU, which the harness has started."""
         return {_name(pid): pid for pid in children(self.child.pid)}
@@ -112,4 +120,4 @@ def person(*arguments: str, **how: object) -> Iterator[Person]:
     try:
         yield one
     finally:
-        one.child.close(force=True)
+        one.leave()

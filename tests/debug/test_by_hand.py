@@ -256,7 +256,7 @@ def test_a_person_s_gdbinit_is_read_and_a_folder_s_is_not(
         assert "mine is read" in said
         assert "dangerous" not in said
     finally:
-        one.child.close(force=True)
+        one.leave()
 
 
 def test_a_function_that_there_is_not(harness: Run) -> None:

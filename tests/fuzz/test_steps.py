@@ -1,0 +1,71 @@
+"""Steps make sense whatever is done to them, and find bugs that no map shows."""
+
+from __future__ import annotations
+
+from random import Random
+
+from harness.fuzz.attempt import attempt
+from harness.fuzz.case import Case
+from harness.fuzz.shrink import shrink
+from harness.fuzz.steps import change_steps, sound
+from harness.image.kernel_image import KernelImage
+from harness.machine.pool import Pool
+from harness.maps.memory_map import MemoryMap
+from harness.workload.operation import ALLOCATES, Kind, operation
+from tests.kernel.planted import SourceCopy
+
+MEMORY = 16 << 20
+
+
+def test_only_what_is_held_is_freed_and_as_it_was_allocated() -> None:
+    random, steps = Random(1), ()
+    for _ in range(300):
+        steps = change_steps(steps, random)
+        held: dict[int, int] = {}
+        for kind, _, _, slot, size in steps:
+            if kind in ALLOCATES:
+                assert slot not in held
+                held[slot] = size
+            else:
+                assert size in (0, held.pop(slot))
+
+
+def test_what_makes_no_sense_goes() -> None:
+    steps = [
+        operation(Kind.FRAMES_FREE, 1, 4),
+        operation(Kind.FRAMES_ALLOC, 1, 4),
+        operation(Kind.HEAP_ALLOC, 1, 100),
+        operation(Kind.HEAP_FREE, 1),
+    ]
+    allocated = operation(Kind.FRAMES_ALLOC, 1, 4)
+    assert sound(steps) == (allocated, operation(Kind.FRAMES_FREE, 1, 4))
+
+
+def test_a_sound_kernel_takes_any_steps(kernel: KernelImage, pool: Pool) -> None:
+    random, steps = Random(2), ()
+    for _ in range(12):
+        steps = change_steps(steps, random)
+        case = Case(MEMORY, MemoryMap.pc(MEMORY), steps=steps)
+        assert attempt(case, kernel, pool).violations == ()
+
+
+def test_a_count_that_only_allocations_get_wrong_is_shown_by_few_steps(
+    source_copy: SourceCopy, pool: Pool
+) -> None:
+    right = "zone->free_frames -= 1u << order;\n    zone->allocations++;"
+    wrong = source_copy.plant(
+        "mm/frames/buddy.c", right, "zone->free_frames -= order < 2 ? 1u << order : 4;\n"
+    )
+    random, steps, found = Random(3), (), None
+
+    def group(case: Case) -> str | None:
+        return attempt(case, wrong, pool).group
+
+    for _ in range(40):
+        steps = change_steps(steps, random)
+        case = Case(MEMORY, MemoryMap.pc(MEMORY), steps=steps)
+        if found := group(case):
+            break
+    smallest = shrink(case, lambda smaller: group(smaller) == found, most=300).case
+    assert 0 < len(smallest.steps) <= 5
+    assert len(smallest.map.entries) <= 3
