@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -82,10 +81,5 @@ class Executed:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._file)

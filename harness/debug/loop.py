@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import selectors
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 Callback = Callable[[], object]
@@ -43,10 +42,5 @@ class Loop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
