@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 from harness.image.kernel_image import KernelImage
@@ -54,7 +55,12 @@ class Guest:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._vm.process.alive:
             self.pause()
 
