@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from harness.cli.errors import EXIT_GOOD
-from harness.cli.options import Selection, machine_options
+from harness.cli.options import Selection, machine_options, type_option
 from harness.debug.blame import blame as find_writers
 from harness.debug.blame_text import blame_json, blame_text
 from harness.debug.course import Course, record_course
@@ -25,13 +25,7 @@ from harness.machine.saved_spec import load_spec
 @machine_options
 @click.argument("words", nargs=-1, required=True, metavar="[SPEC] ADDRESS")
 @click.option("--physical", is_flag=True, help="ADDRESS is physical, also where it is mapped.")
-@click.option(
-    "--type",
-    "commands",
-    multiple=True,
-    metavar="COMMAND",
-    help="Type this into the kernel's monitor once it is ready. Repeatable.",
-)
+@type_option
 @click.option("--until", metavar="SYMBOL", help="Go only until this function is entered.")
 @click.option("--all", "everything", is_flag=True, help="Show all writes, with who called.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

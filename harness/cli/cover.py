@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli.errors import EXIT_GOOD
-from harness.cli.options import Selection, machine_options
+from harness.cli.options import Selection, machine_options, type_option
 from harness.cli.progress import shown_progress
 from harness.cover.coverage import coverage_of
 from harness.cover.executed import Executed
@@ -22,13 +22,7 @@ from harness.report.files import check_writable, write_atomically
 
 @click.command()
 @machine_options
-@click.option(
-    "--type",
-    "commands",
-    multiple=True,
-    metavar="COMMAND",
-    help="Type this into the kernel's monitor once it is ready. Repeatable.",
-)
+@type_option
 @click.option("--missed", is_flag=True, help="Name the functions that were not called.")
 @click.option(
     "--lcov",

@@ -206,6 +206,14 @@ def _variables(
     return pairs
 
 
+type_option = click.option(
+    "--type",
+    "commands",
+    multiple=True,
+    metavar="COMMAND",
+    help="Type this into the kernel's monitor once it is ready. Repeatable.",
+)
+
 _KERNEL_OPTIONS = (
     click.option(
         "--kernel",
