@@ -206,6 +206,7 @@ def test_a_guest_does_all_that_it_does_without(guest: DebuggedGuest, debugger: D
     debugger.break_at("back_pages")
     with pytest.raises(GuestStopped, match=r"before it came to area_free: breakpoint \d+ at"):
         guest.stop_before("area_free")
+    assert [one.location for one in debugger.breakpoints()] == ["kfree", "back_pages"]
     with pytest.raises(GuestStopped, match=r"breakpoint \d+ in back_pages, while"):
         guest.monitor.kmalloc(size=1)
     debugger.close()
