@@ -116,6 +116,16 @@ def test_watchpoints_tell_old_and_new(guest: DebuggedGuest, debugger: Debugger) 
         guest.wait_for_line("virtual=")
 
 
+def test_a_watchpoint_of_gdb_s_own_has_gdb_s_words(
+    guest: DebuggedGuest, debugger: Debugger
+) -> None:
+    debugger.console("watch kmalloc_statistics.blocks")
+    type_in(guest, KMALLOC)
+    stop = debugger.wait()
+    assert isinstance(stop, WatchpointHit)
+    assert (stop.expression, stop.old, stop.new) == ("kmalloc_statistics.blocks", "0", "1")
+
+
 def test_a_register_cannot_be_watched(debugger: Debugger) -> None:
     with pytest.raises(GdbRefused):
         debugger.watch("$eax")
