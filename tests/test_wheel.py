@@ -23,6 +23,7 @@ def test_the_bundled_kernel(guest):
     assert "site" in pathlib.Path(harness.__file__).parts
     assert "site" in guest.kernel.description.path.parts
     guest.check()
+    assert guest.debugger.evaluate("1 + 1") == 2
 """
 
 

@@ -44,6 +44,8 @@ ELEMENTS = 256
 FRAME_ELEMENTS = 16
 """The same in each argument and local variable of a backtrace."""
 _WRITE_AT_ONCE = 1024
+_ACCESSES = {"wpt": Access.WRITE, "hw-rwpt": Access.READ, "hw-awpt": Access.ANY}
+"""What MI calls each kind of watchpoint."""
 _OPTIONS = {Access.WRITE: "", Access.READ: "-r ", Access.ANY: "-a "}
 
 
@@ -388,13 +390,16 @@ class Debugger:
         return SignalReceived(frame, name)
 
     def _watchpoint_hit(self, frame: Frame, record: dict[str, Any]) -> Stop:
-        found = next(record[key] for key in ("wpt", "hw-rwpt", "hw-awpt") if key in record)
-        watched = self._watched[int(found["number"])]
+        kind = next(key for key in _ACCESSES if key in record)
+        number, expression = int(record[kind]["number"]), str(record[kind]["exp"])
+        watched = self._watched.get(number)
+        if watched is None:  # made with gdb's own command: all there is are gdb's words
+            told = record.get("value", {})
+            old, new = told.get("old"), told.get("new", told.get("value"))
+            return WatchpointHit(frame, number, expression, _ACCESSES[kind], old, new)
         old, watched.value = watched.value, self._seen(watched.variable)
         point = watched.watchpoint
-        return WatchpointHit(
-            frame, point.number, point.expression, point.access, old, watched.value
-        )
+        return WatchpointHit(frame, number, point.expression, point.access, old, watched.value)
 
     def _seen(self, variable: str) -> Value:
         try:

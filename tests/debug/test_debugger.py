@@ -116,6 +116,16 @@ def test_watchpoints_tell_old_and_new(guest: DebuggedGuest, debugger: Debugger) 
         guest.wait_for_line("virtual=")
 
 
+def test_a_watchpoint_of_gdb_s_own_has_gdb_s_words(
+    guest: DebuggedGuest, debugger: Debugger
+) -> None:
+    debugger.console("watch kmalloc_statistics.blocks")
+    type_in(guest, KMALLOC)
+    stop = debugger.wait()
+    assert isinstance(stop, WatchpointHit)
+    assert (stop.expression, stop.old, stop.new) == ("kmalloc_statistics.blocks", "0", "1")
+
+
 def test_a_register_cannot_be_watched(debugger: Debugger) -> None:
     with pytest.raises(GdbRefused):
         debugger.watch("$eax")
@@ -206,6 +216,7 @@ def test_a_guest_does_all_that_it_does_without(guest: DebuggedGuest, debugger: D
     debugger.break_at("back_pages")
     with pytest.raises(GuestStopped, match=r"before it came to area_free: breakpoint \d+ at"):
         guest.stop_before("area_free")
+    assert [one.location for one in debugger.breakpoints()] == ["kfree", "back_pages"]
     with pytest.raises(GuestStopped, match=r"breakpoint \d+ in back_pages, while"):
         guest.monitor.kmalloc(size=1)
     debugger.close()

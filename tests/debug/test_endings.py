@@ -29,6 +29,14 @@ Pids = Callable[[], set[int]]
 MEMORY = 16 << 20
 
 
+def until_stopped(guest: DebuggedGuest, debugger: Debugger) -> None:
+    """Wait until gdb knows of a stop, without asking it which."""
+    deadline = time.monotonic() + 10
+    while debugger.running:
+        guest.console.receive()  # or the guest waits for somebody to read what it prints
+        assert time.monotonic() < deadline
+
+
 @pytest.mark.parametrize(
     ("crash", "kind", "where"),
     [
@@ -41,6 +49,7 @@ def test_an_end_is_a_stop_and_can_be_looked_at(
     guest: DebuggedGuest, debugger: Debugger, crash: str, kind: EndingKind, where: str
 ) -> None:
     guest.console.send(f"crash {crash}\r")
+    until_stopped(guest, debugger)  # gdb is told of it as well, as of a signal
     stop = debugger.wait()
     assert isinstance(stop, GuestEnd)
     assert stop.ending.kind is kind
@@ -178,9 +187,7 @@ def test_false_conditions_do_not_disturb_a_pause(guest: DebuggedGuest, debugger:
 def test_a_stop_is_told_before_it_is_left(guest: DebuggedGuest, debugger: Debugger) -> None:
     point = debugger.break_at("kmalloc")
     guest.console.send("kmalloc 8\r")
-    deadline = time.monotonic() + 10
-    while debugger.running:
-        assert time.monotonic() < deadline
+    until_stopped(guest, debugger)
     guest.resume()  # whoever says this takes it to be running
     assert debugger.evaluate("1") == 1
     stop = debugger.run()
@@ -201,6 +208,7 @@ with Machine(MachineSpec(kernel, 16 << 20)) as machine, DebuggedGuest(machine.bo
     debugger = guest.debugger
     print(debugger._gdb._mi.pid, flush=True)
     if sys.argv[2] == "kill":
+        os.kill(debugger._gdb._mi.pid, signal.SIGSTOP)  # it would end when its input does
         os.kill(os.getpid(), signal.SIGKILL)
     debugger.run(1000)
 """
