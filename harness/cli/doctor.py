@@ -32,7 +32,8 @@ class Need:
     what: str
     package: str
     purpose: str
-    """``run``: no machine boots without it; ``test``: only parts need it."""
+    """``run``: no machine boots without it; ``debug``: gdb and blame; ``test``: this repository's
+    tests."""
     found: str | None
 
 
@@ -53,7 +54,7 @@ def _plugins() -> Need:
         found = None if why_unsupported() else str(plugin())
     except MachineError:
         found = None
-    return Need("QEMU plugins, for blame", "gcc qemu-system-x86", "test", found)
+    return Need("QEMU plugins, for blame and cover", "gcc qemu-system-x86", "debug", found)
 
 
 def _version(program: str) -> str | None:
