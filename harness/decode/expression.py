@@ -18,7 +18,8 @@ import numpy.typing as npt
 from harness.decode import c_arithmetic as arithmetic
 from harness.decode.address_space import AddressSpace, NotReadable
 from harness.decode.c_syntax import ExpressionError, NoValue
-from harness.decode.expression_code import Code, Moment, Value, compile_expression
+from harness.decode.expression_code import Code, compile_expression
+from harness.decode.expression_values import Moment, Value
 from harness.image.c_type import CType
 from harness.image.kernel_image import KernelImage
 

@@ -8,52 +8,35 @@ thousands of boots of one kernel.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pycparser import c_ast
 
 from harness.decode import c_arithmetic as arithmetic
-from harness.decode.address_space import AddressSpace
 from harness.decode.c_arithmetic import INT, UNSIGNED, ArithmeticFault, Number
 from harness.decode.c_syntax import ExpressionError, NoValue, column, parse
+from harness.decode.expression_values import (
+    AGGREGATES,
+    UNARY,
+    Moment,
+    Value,
+    column_of,
+    constant,
+)
 from harness.image.c_type import CType, Kind, Member
 from harness.image.errors import UnknownName, nearest
 from harness.image.integers import TYPEDEFS
 from harness.image.kernel_image import KernelImage
-from harness.image.layouts import bits
 from harness.image.symbols import NO_SYMBOLS
 
 _CAST = re.compile(r"\(\s*([A-Za-z_]\w*)\s*\*+\s*\)(?=\s*[\w(&*])")
-_AGGREGATES = (Kind.STRUCT, Kind.UNION, Kind.ARRAY)
-_ADDRESSED = (*_AGGREGATES, Kind.FUNCTION, Kind.VOID, Kind.DECLARED)
+_ADDRESSED = (*AGGREGATES, Kind.FUNCTION, Kind.VOID, Kind.DECLARED)
 _NUMBERS = (Kind.BASE, Kind.ENUM, Kind.POINTER)
 _COMPARES = ("==", "!=", "<", "<=", ">", ">=")
-
-
-class Value(NamedTuple):
-    """A value or, with an ``address``, an object in guest memory that has not been loaded yet."""
-
-    type: CType
-    number: Number = None
-    address: int | None = None
-    """Virtual."""
-    rows: npt.NDArray[Any] | None = None
-    """An aggregate of each element of an array of structures."""
-
-
-class Moment(NamedTuple):
-    """Where an expression is evaluated."""
-
-    space: AddressSpace
-    running: Mapping[str, int]
-    """Variables of whoever evaluates, such as ``zone``."""
-    structure: Value | None
-    """Its members are identifiers."""
 
 
 Part = Callable[[Moment], Value]
@@ -90,15 +73,6 @@ def _type_names(kernel: KernelImage) -> frozenset[str]:
     names = (name for name in kernel.types.names if name.isidentifier())
     own = frozenset(n for n in names if kernel.types.lookup(n).kind is Kind.TYPEDEF)
     return own | TYPEDEFS
-
-
-def _constant(number: int, unsigned: bool = False) -> Value:
-    """Give a constant the first type that holds it (C11 6.4.4.1), as if it were in hex."""
-    if -(1 << 31) <= number < 1 << 31 and not unsigned:
-        return Value(INT, number)
-    if 0 <= number < 1 << 32:
-        return Value(UNSIGNED, number)
-    return Value(arithmetic.LONG_LONG, number)
 
 
 class _Compiler:
@@ -212,12 +186,12 @@ class _Compiler:
             raise self._error(node, f"{node.value} is no integer") from None
         if number >> 64:
             raise self._error(node, "a number of more than 64 bits")
-        return _constant(number, unsigned="u" in node.value.lower())
+        return constant(number, unsigned="u" in node.value.lower())
 
     def _visit_id(self, node: Any) -> Part:
         name = node.name
         if name in self._running:
-            return lambda moment: _constant(moment.running[name])
+            return lambda moment: constant(moment.running[name])
         if name in self._members:
             member = self._members[name]
             return lambda moment: self._member(moment, node, _structure(moment), member)
@@ -225,9 +199,9 @@ class _Compiler:
         return lambda moment: value
 
     def _global(self, node: Any, name: str) -> Value:
-        constant = self._types.enumerator(name)
-        if constant is not None:
-            return _constant(constant)
+        enumerator = self._types.enumerator(name)
+        if enumerator is not None:
+            return constant(enumerator)
         try:
             address, type_ = self._types.variable(name)
             return Value(type_, address=address)
@@ -244,7 +218,7 @@ class _Compiler:
 
     def _member(self, moment: Moment, node: Any, structure: Value, member: Member) -> Value:
         if structure.rows is not None:
-            return _column(structure.rows[member.name], member)
+            return column_of(structure.rows[member.name], member)
         if structure.address is None:
             unknown = UnknownName("address of a structure around", member.name, ())
             raise self._error(node, str(unknown))
@@ -312,7 +286,7 @@ class _Compiler:
         if not isinstance(index, int) or not 0 <= index < (plain.count or 0):
             raise self._error(node, f"index outside {base.type}")
         rows = base.rows[:, index]
-        aggregate = plain.target.stripped.kind in _AGGREGATES
+        aggregate = plain.target.stripped.kind in AGGREGATES
         return Value(plain.target, None if aggregate else rows, rows=rows)
 
     def _visit_unaryop(self, node: Any) -> Part:
@@ -322,9 +296,9 @@ class _Compiler:
             return self._address(node)
         if node.op == "*":
             return self._pointee(node.expr)
-        if node.op not in _UNARY:
+        if node.op not in UNARY:
             raise self._error(node, f"operator {node.op} is not supported")
-        operand, apply = self._load(node.expr), _UNARY[node.op]
+        operand, apply = self._load(node.expr), UNARY[node.op]
         return lambda moment: apply(operand(moment))
 
     def _address(self, node: Any) -> Part:
@@ -435,39 +409,6 @@ def _structure(moment: Moment) -> Value:
     assert moment.structure is not None
     return moment.structure
 
-
-def _column(rows: npt.NDArray[Any], member: Member) -> Value:
-    if member.bit_size is not None:
-        return Value(INT if member.bit_size < 32 else member.type, bits(rows, member))
-    if member.type.stripped.kind in _AGGREGATES:
-        return Value(member.type, rows=rows)
-    return Value(member.type, rows)
-
-
-def _negated(operand: Value) -> Value:
-    return Value(INT, arithmetic.binary("==", operand.number, 0, operand.type))
-
-
-def _minus(operand: Value) -> Value:
-    type_ = arithmetic.promoted(operand.type)
-    return Value(type_, arithmetic.binary("-", 0, operand.number, type_))
-
-
-def _complement(operand: Value) -> Value:
-    type_ = arithmetic.promoted(operand.type)
-    return Value(type_, arithmetic.binary("-", -1, operand.number, type_))
-
-
-def _plus(operand: Value) -> Value:
-    return Value(arithmetic.promoted(operand.type), operand.number)
-
-
-_UNARY: dict[str, Callable[[Value], Value]] = {
-    "!": _negated,
-    "-": _minus,
-    "~": _complement,
-    "+": _plus,
-}
 
 _REFUSED = {
     c_ast.Assignment: "an assignment",
