@@ -14,6 +14,7 @@ from harness.debug.blame import blame as find_writers
 from harness.debug.blame_text import blame_json, blame_text
 from harness.debug.course import Course, record_course
 from harness.debug.place import NoPlace, physical_of
+from harness.image.errors import UnknownName
 from harness.machine.errors import SpecError
 from harness.machine.guest import Guest
 from harness.machine.recording import Recording, replay, run_to
@@ -62,6 +63,8 @@ def blame(
         )
     except NoPlace as error:
         raise SpecError(str(error)) from None
+    except UnknownName as error:
+        raise SpecError(f"cannot go until {until}: {error}") from None
     found = find_writers(recording, [word])
     click.echo(
         json.dumps(blame_json(found), indent=1) if as_json else blame_text(found, everything)

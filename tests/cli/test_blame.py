@@ -49,6 +49,7 @@ def test_what_is_typed_counts(harness: Run) -> None:
         (("--boot", "iso", "0x1000"), "a boot from a CD cannot be recorded"),
         (("--until", "main", "--type", "x", "0"), "no --type then"),
         (("a", "b", "c"), "at most one SPEC"),
+        (("--until", "no_such", "0x100000"), "cannot go until no_such: no symbol"),
     ],
 )
 def test_mistakes_are_usage(harness: Run, arguments: tuple[str, ...], words: str) -> None:
