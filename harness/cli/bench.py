@@ -11,7 +11,7 @@ from rich.table import Table
 
 from harness.bench.measurement import Measurement, one_core
 from harness.bench.suite import BENCHES
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import kernel_options, load_or_build
 from harness.cli.tables import print_table
 from harness.report.files import check_writable, write_atomically

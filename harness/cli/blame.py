@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.errors import EXIT_GOOD
+from harness.cli.exit_codes import EXIT_GOOD
 from harness.cli.options import Selection, machine_options, type_option
 from harness.debug.blame import blame as find_writers
 from harness.debug.blame_text import blame_json, blame_text

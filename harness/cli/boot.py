@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import Selection, machine_options
 from harness.machine.ending import Ending
 from harness.machine.errors import MachineError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.errors import EXIT_GOOD
+from harness.cli.exit_codes import EXIT_GOOD
 from harness.cli.options import Selection, machine_options, type_option
 from harness.cli.progress import shown_progress
 from harness.cover.coverage import coverage_of

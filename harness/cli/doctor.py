@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from harness.cli.errors import EXIT_ENVIRONMENT, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_ENVIRONMENT, EXIT_GOOD
 from harness.cli.tables import print_table
 from harness.debug.stores import plugin, why_unsupported
 from harness.machine.errors import MachineError

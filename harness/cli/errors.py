@@ -1,8 +1,9 @@
-"""Exit codes, and which error means which."""
+"""Which errors are a user's to mend, and with which exit code they end."""
 
 from __future__ import annotations
 
 from harness.check.observation import NotToBeSeen
+from harness.cli.exit_codes import EXIT_ENVIRONMENT, EXIT_USAGE
 from harness.debug.mi import GdbError
 from harness.fuzz.case_file import CaseError
 from harness.fuzz.store import StoreError
@@ -16,11 +17,6 @@ from harness.ram.protocol import RamError
 from harness.report.picture import NoPictures
 from harness.report.views.view import BadArguments
 from harness.workload.workload import WorkloadError
-
-EXIT_GOOD = 0
-EXIT_FINDINGS = 1
-EXIT_USAGE = 2
-EXIT_ENVIRONMENT = 3
 
 _BAD_INPUT = (
     *(BadArguments, CaseError, DescriptionError, ImageError, MapSyntaxError, NotToBeSeen),

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.options import kernel_options, load_or_build, parse_size
 from harness.fuzz.campaign import Plan, Progress, run_campaign

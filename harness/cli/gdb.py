@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.errors import EXIT_ENVIRONMENT
+from harness.cli.exit_codes import EXIT_ENVIRONMENT
 from harness.cli.options import (
     Selection,
     changed_flags,

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
-from harness.cli.bench import bench
-from harness.cli.blame import blame
-from harness.cli.boot import boot
-from harness.cli.build import build
-from harness.cli.compare import compare
-from harness.cli.cover import cover
-from harness.cli.doctor import doctor
-from harness.cli.errors import EXIT_GOOD, USER_ERRORS, exit_code
-from harness.cli.fuzz import fuzz
-from harness.cli.gdb import gdb
-from harness.cli.init import init
-from harness.cli.inspect import inspect
-from harness.cli.maps import maps
-from harness.cli.replay import replay
-from harness.cli.run import run
-from harness.cli.shell import shell
+from harness.cli.exit_codes import EXIT_GOOD
+
+COMMANDS = (
+    *("run", "boot", "inspect", "gdb", "shell", "blame"),
+    *("init", "maps", "cover", "compare", "fuzz", "replay"),
+    *("build", "doctor", "bench"),
+)
+"""Each is a function in the module of its name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The subcommands, each loaded when it is asked for: together they take a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"harness.cli.{cmd_name}"), cmd_name)
+        return found
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mm-harness", prog_name="harness")
 def cli() -> None:
     """Boot a kernel's memory manager under QEMU, decode it out of guest RAM, and check it.
@@ -48,15 +54,6 @@ def cli() -> None:
     """
 
 
-_COMMANDS = (
-    *(run, boot, inspect, gdb, shell, blame),
-    *(init, maps, cover, compare, fuzz, replay),
-    *(build, doctor, bench),
-)
-for command in _COMMANDS:
-    cli.add_command(command)
-
-
 def run_command() -> int:
     """Run the command line; turn every error a user can meet into a sentence and an exit code."""
     stdout = sys.stdout
@@ -72,6 +69,15 @@ def run_command() -> int:
         return error.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
-    except USER_ERRORS as error:
+    except _user_errors() as error:
+        from harness.cli.errors import exit_code
+
         click.echo(f"harness: {error}", err=True)
         return exit_code(error)
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    """Return the errors whose message is the whole story; looked up once there is an error."""
+    from harness.cli.errors import USER_ERRORS
+
+    return USER_ERRORS

@@ -17,7 +17,7 @@ from harness.check.refusal import reason_to_refuse
 from harness.check.saved_state import state_in_core
 from harness.check.violation import Violation
 from harness.cli.blamer import Blamer, blame_option
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import Selection, description_for_core, machine_options
 from harness.image.description import Description
 from harness.machine.ending import Ending, EndingKind

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import BootType, kernel_options, load_or_build
 from harness.fuzz.attempt import attempt
 from harness.fuzz.case_file import CaseFile, load_case

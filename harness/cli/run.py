@@ -11,7 +11,7 @@ import click
 from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
 from harness.cli.blamer import Blamer, blame_option
-from harness.cli.errors import EXIT_FINDINGS, EXIT_GOOD
+from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options

@@ -16,7 +16,8 @@ import click
 import platformdirs
 
 from harness.check.inspect import inspect_guest
-from harness.cli.errors import EXIT_GOOD, USER_ERRORS
+from harness.cli.errors import USER_ERRORS
+from harness.cli.exit_codes import EXIT_GOOD
 from harness.cli.options import Selection, machine_options
 from harness.debug.guest import DebuggedGuest
 from harness.machine.machine import Machine

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.group import COMMANDS
 from harness.cli.main import main
 
 HARNESS = Path(sys.executable).with_name("harness")
@@ -27,7 +28,7 @@ def loaded() -> ForkServerContext:
     The installed file itself is run where streams, terminals and interrupts are tested.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.cli.group"])
+    context.set_forkserver_preload([f"harness.cli.{name}" for name in ("group", *COMMANDS)])
     return context
 
 
