@@ -39,13 +39,13 @@ def start(
     """
     vm = start_vm(spec, extra)
     try:
-        return (vm, *lead_to_entry(vm, spec))
+        return (vm, *_lead_to_entry(vm, spec))
     except BaseException:
         vm.close()
         raise
 
 
-def lead_to_entry(vm: Vm, spec: MachineSpec) -> tuple[BootInformation | None, Ending | None]:
+def _lead_to_entry(vm: Vm, spec: MachineSpec) -> tuple[BootInformation | None, Ending | None]:
     """Run a new machine's firmware; give the kernel what ``spec`` says, as :func:`start` does."""
     ending, registers = run_to_entry(vm, spec)
     if registers is None:

@@ -46,7 +46,7 @@ def test_what_is_typed_counts(harness: Run) -> None:
     [
         (("nobody",), "no 'nobody'"),
         (("0xf0000000",), "physical 0xf0000000 is no RAM of this machine"),
-        (("--boot", "iso", "0x1000"), "a boot from a CD cannot be recorded"),
+        (("--boot", "iso", "0x1000"), "a boot through firmware cannot be recorded"),
         (("--until", "main", "--type", "x", "0"), "no --type then"),
         (("a", "b", "c"), "at most one SPEC"),
         (("--until", "no_such", "0x100000"), "cannot go until no_such: no symbol"),
@@ -91,4 +91,4 @@ def test_violations_are_followed_by_their_culprits(harness: Run) -> None:
 def test_what_cannot_be_blamed_says_why(harness: Run) -> None:
     answer = harness("run", *PLANT, "--boot", "iso", "--blame", "--jobs", "1")
     assert answer.returncode == 1
-    assert "no blame: a boot from a CD cannot be recorded" in answer.stderr
+    assert "no blame: a boot through firmware cannot be recorded" in answer.stderr

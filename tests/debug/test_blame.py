@@ -21,7 +21,7 @@ from harness.machine.errors import SpecError
 from harness.machine.guest import Guest
 from harness.machine.qemu import Extra
 from harness.machine.recording import CountedGuest, Recorder, Recording, replay
-from harness.machine.spec import BootPath, MachineSpec
+from harness.machine.spec import MachineSpec
 
 MEMORY = 16 << 20
 FREE = "&zones[0].free_frames"
@@ -167,14 +167,6 @@ def test_until_a_function_is_entered(kernel: KernelImage) -> None:
     recording, word = record_course(spec, course, lambda guest: physical_of(guest, FREE))
     history = blame(recording, [word]).histories[0]
     assert [write.frames[0].function for write in history.writes] == ["buddy_init"]
-
-
-def test_on_the_multiboot_path_too(kernel: KernelImage) -> None:
-    spec = MachineSpec(kernel, MEMORY, boot=BootPath.MULTIBOOT, firmware="qboot")
-    recording, word = record_course(spec, Course(), lambda guest: physical_of(guest, FREE))
-    culprit = blame(recording, [word]).histories[0].culprit
-    assert culprit is not None
-    assert culprit.frames[0].function == "buddy_alloc"
 
 
 def test_what_is_no_ram_is_refused(recorded: Recorded) -> None:

@@ -95,6 +95,7 @@ def test_a_damaged_file_is_a_sentence(recorded: Recorded, tmp_path: Path, damage
         load_recording(path)
 
 
-def test_a_cd_boot_is_refused(kernel: KernelImage) -> None:
-    with pytest.raises(SpecError, match="cannot be recorded: take --boot direct or multiboot"):
-        Recorder(MachineSpec(kernel, 16 << 20, boot=BootPath.ISO))
+@pytest.mark.parametrize("boot", [BootPath.MULTIBOOT, BootPath.ISO])
+def test_a_boot_through_firmware_is_refused(kernel: KernelImage, boot: BootPath) -> None:
+    with pytest.raises(SpecError, match="cannot be recorded: take --boot direct"):
+        Recorder(MachineSpec(kernel, 16 << 20, boot=boot))
