@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from harness.machine.errors import SpecError
 from harness.machine.grub import quoted_word
 from harness.machine.layout import extents, hidden
-from harness.machine.spec import BootPath, MachineSpec
+from harness.machine.spec import BootPath, MachineSpec, Module
 
 GRANULE = 8192
 """QEMU rounds the size of RAM up to a multiple of this, which its file would not have then."""
@@ -36,6 +36,8 @@ def _complaints(spec: MachineSpec) -> Iterator[str]:
     if spec.firmware not in FIRMWARES:
         yield f"no firmware {spec.firmware!r}; there are {', '.join(FIRMWARES)}"
     yield from _command_line(spec)
+    if not all(isinstance(module, Module) for module in spec.modules):
+        yield "modules are Module(data, string) values, of harness.machine.spec"
     if not spec.cpu or not spec.cpu.isprintable():
         yield f"{spec.cpu!r} is no CPU model's name"
 

@@ -45,6 +45,7 @@ def boot(spec: MachineSpec) -> None:
         ({"cpu": "qemu32,+foo"}, r"cannot make a CPU 'qemu32,\+foo': Property '[^\n]*' not found$"),
         ({"cpu": "qemu32,family=bar"}, r"family=bar': Parameter 'family' expects int64$"),
         ({"firmware": "coreboot"}, "there are seabios, qboot"),
+        ({"modules": ("a name",)}, r"modules are Module\(data, string\) values"),
         ({"append": "two\nlines"}, "printable"),
         ({"append": "x" * 131072}, "131072 bytes of command line, and 131071 is the most"),
         ({"append": "é" * 65536, "boot": BootPath.MULTIBOOT}, "131072 bytes of command line"),

@@ -14,6 +14,7 @@ import pytest
 
 from harness.machine.spec import BootPath
 from tests.machine import kernels
+from tests.processes import left_after_a_while
 
 MEMORY = 16 << 20
 MOMENTS = 8
@@ -33,18 +34,6 @@ for turn in itertools.count():  # each time another line: another CD image
     with Machine(MachineSpec(kernel, int(sys.argv[3]), boot=path, append=str(turn))) as machine:
         machine.boot()
 """
-
-
-def marked(mark: str) -> list[str]:
-    """Return the command lines of the processes with ``mark`` in their environment (proc(5))."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (folder / "environ").read_bytes():
-                found.append((folder / "cmdline").read_text().replace("\0", " "))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    return found
 
 
 def bound_sockets(folder: Path) -> list[str]:
@@ -91,4 +80,4 @@ def interrupt(kernel: Path, path: BootPath, folder: Path, after: float) -> None:
             process.kill()
     assert process.returncode == -signal.SIGINT, errors
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
-    assert marked(mark) == [], after
+    assert left_after_a_while(mark) == [], after

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ import pytest
 from harness.image.build import build_directory
 from harness.image.description import load_description
 from tests.machine import kernels
-from tests.machine.test_interrupt import marked
+from tests.processes import left_after_a_while, marked
 from tests.pytest_plugin.conftest import Run
 
 DESCRIPTION = """
@@ -72,7 +71,4 @@ def test_nothing_is_left_when_pytest_is_ended(
         assert sum("qemu-system" in one for one in marked(mark)) == 2
         process.send_signal(ending)
         process.communicate(timeout=20)
-    deadline = time.monotonic() + 10
-    while marked(mark) and time.monotonic() < deadline:  # the kernel ends them after their parent
-        os.sched_yield()
-    assert marked(mark) == []
+    assert left_after_a_while(mark) == []

@@ -1,0 +1,47 @@
+"""Strategies reach what they are for, shrink to little, and go with a booted kernel."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import find, given, settings
+
+from harness.check.verify import verify
+from harness.image.kernel_image import KernelImage
+from harness.machine.pool import Pool
+from harness.machine.spec import MachineSpec
+from harness.maps import library
+from harness.maps.memory_map import MemoryMap
+from harness.maps.scale import scale
+from harness.maps.strategies import memory_maps
+
+MIB = 1 << 20
+MEMORY = 16 * MIB
+
+
+@pytest.mark.parametrize(
+    ("wanted", "entries"),
+    [
+        (lambda found: any(one.type == 4 and one.length for one in found.entries), 1),
+        (lambda found: any(one.usable and one.base % 4096 for one in found.entries), 1),
+        (lambda found: list(found.entries) != sorted(found.entries), 2),
+        (lambda found: any(one.base < 15 * MIB < one.end for one in found.entries), 1),
+        (lambda found: any(one.length == 0 for one in found.entries), 1),
+    ],
+)
+def test_what_is_looked_for_is_found_and_small(wanted: object, entries: int) -> None:
+    smallest: MemoryMap = find(memory_maps(MEMORY), wanted)  # type: ignore[arg-type]
+    assert len(smallest.entries) <= entries
+
+
+def test_whole_real_maps_are_among_them() -> None:
+    real = {scale(library.get(name), MEMORY).entries for name in library.names()}
+    assert find(memory_maps(MEMORY), lambda found: found.entries in real).entries in real
+
+
+@given(memory_maps(MEMORY))
+@settings(max_examples=25, deadline=None)  # a boot takes what it takes
+def test_the_bundled_kernel_manages_any_of_them(
+    kernel: KernelImage, pool: Pool, found: MemoryMap
+) -> None:
+    verdict = verify(MachineSpec(kernel, MEMORY, map=found), pool)
+    assert verdict.verdict != "finding", verdict.violations
