@@ -18,7 +18,7 @@ from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.operation import operations
-from harness.workload.tape import TapeEnded
+from harness.workload.tape import TapeEnded, TapeError, TapeRefused
 from harness.workload.verify import verify_tape
 
 _DETAILS = re.compile(r"\([^)]*\)|0x[0-9a-f]+(-0x[0-9a-f]+)?|\d+")
@@ -58,7 +58,11 @@ def attempt(case: Case, kernel: KernelImage, pool: Pool) -> Attempt:
             return found
     except QemuFailed:
         pass  # as when somebody kills it; a case that does it again is to blame
-    return _boot(case, spec, pool)
+    try:
+        return _boot(case, spec, pool)
+    except QemuFailed as error:
+        violation = Violation("ending.qemu-died", f"QEMU failed: {error}", ("V10",))
+        return Attempt(case, "finding", frozenset(), (violation,), violation.kind, qemu_died=True)
 
 
 def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
@@ -85,6 +89,10 @@ def _run_tape(guest: Guest, case: Case) -> tuple[Violation, ...]:
         return verify_tape(guest, operations(case.steps)).violations
     except TapeEnded as error:
         return judge(guest, error.ending)[0].violations
+    except TapeRefused:
+        return ()  # it lies where this kernel does not reach
+    except TapeError as error:
+        return (Violation("tape.broken", str(error), ("V9", "V11")),)
 
 
 def group_of(verdict: Verdict, violations: tuple[Violation, ...]) -> str | None:

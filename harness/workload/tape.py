@@ -39,6 +39,10 @@ class TapeError(MachineError):
     """A tape that cannot be run, or that the guest did not run as it should."""
 
 
+class TapeRefused(TapeError):
+    """The kernel cannot run its tape where it lies, and says so."""
+
+
 class TapeEnded(GuestEnded):
     """The guest ended in the middle of a tape."""
 
@@ -140,7 +144,7 @@ class Tape:
         command = self._format.description.run.replace("{count}", str(count))
         answer = self._guest.monitor.command(command, timeout)
         if not answer.ok:
-            raise TapeError(f"the kernel refused a tape: {answer.text}")
+            raise TapeRefused(f"the kernel refused a tape: {answer.text}")
         header = self._header()
         if {name: header[name] for name in _FIXED} != self._layout:
             raise TapeError("the guest wrote into its tape's header what is not its to write")

@@ -10,7 +10,9 @@ from harness.fuzz.shrink import shrink
 from harness.fuzz.steps import change_steps, sound
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
+from harness.machine.shape import BootInformationShape
 from harness.maps.memory_map import MemoryMap
+from harness.maps.region import Region
 from harness.workload.operation import ALLOCATES, Kind, operation
 from tests.kernel.planted import SourceCopy
 
@@ -47,6 +49,20 @@ def test_a_sound_kernel_takes_any_steps(kernel: KernelImage, pool: Pool) -> None
         steps = change_steps(steps, random)
         case = Case(MEMORY, MemoryMap.pc(MEMORY), steps=steps)
         assert attempt(case, kernel, pool).violations == ()
+
+
+def test_a_tape_that_the_kernel_does_not_reach_is_no_finding(
+    kernel: KernelImage, pool: Pool
+) -> None:
+    """It lies in memory that the map calls reserved, and that the direct map leaves out."""
+    low = MemoryMap(
+        (Region(0, 0x9F000, 1), Region(1 << 20, 7 << 20, 1), Region(8 << 20, 8 << 20, 2))
+    )
+    shape = BootInformationShape(module_addresses=(12 << 20,))
+    steps = (operation(Kind.FRAMES_ALLOC, 1, 1),)
+    attempted = attempt(Case(MEMORY, low, shape=shape, steps=steps), kernel, pool)
+    assert attempted.impossible is None
+    assert attempted.violations == ()
 
 
 def test_a_count_that_only_allocations_get_wrong_is_shown_by_few_steps(
