@@ -13,6 +13,7 @@ from harness.cli.options import (
     Selection,
     changed_flags,
     common_flags,
+    core_option,
     description_for_core,
     machine_options,
     selection_of,
@@ -30,12 +31,7 @@ from harness.report.views.view import BadArguments
     metavar="SYMBOL",
     help="The function to stop before. Default: the first C function that the kernel enters.",
 )
-@click.option(
-    "--core",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Look at a guest that was saved to this file instead of booting one; --kernel then names "
-    "a description to read it by, in place of the saved one.",
-)
+@core_option
 @click.option(
     "--record",
     is_flag=True,

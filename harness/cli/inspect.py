@@ -18,7 +18,7 @@ from harness.check.saved_state import state_in_core
 from harness.check.violation import Violation
 from harness.cli.blamer import Blamer, blame_option
 from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.options import Selection, description_for_core, machine_options
+from harness.cli.options import Selection, core_option, description_for_core, machine_options
 from harness.image.description import Description
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import GuestEnded
@@ -45,12 +45,7 @@ class _WithViews(click.Command):
 @click.command(cls=_WithViews, context_settings={"ignore_unknown_options": True})
 @machine_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option(
-    "--core",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Inspect a guest that was saved to this file instead of booting one; --kernel then names "
-    "a description to read it by, in place of the saved one.",
-)
+@core_option
 @click.option(
     "--moment",
     help="When to look: ready, the default, or a moment of the kernel's description. With --core, "

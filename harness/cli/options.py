@@ -214,6 +214,13 @@ type_option = click.option(
     help="Type this into the kernel's monitor once it is ready. Repeatable.",
 )
 
+core_option = click.option(
+    "--core",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Look at a guest that was saved to this file instead of booting one; --kernel then names "
+    "a description to read it by, in place of the saved one.",
+)
+
 _KERNEL_OPTIONS = (
     click.option(
         "--kernel",

@@ -6,7 +6,7 @@ import contextlib
 import select
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -121,7 +121,7 @@ class Session:
         """Let gdb attach to a guest, and follow what it says."""
         self.remote = self._stack.enter_context(gdb_socket(guest))
         for descriptor in guest.news:
-            self._loop.add(descriptor, lambda of=descriptor: self._news(of))  # type: ignore[misc]
+            self._loop.add(descriptor, partial(self._news, descriptor))
             self._stack.callback(self._loop.remove, descriptor)
         self._guest = guest
 
