@@ -13,7 +13,7 @@ from random import Random
 from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import Corpus, command_lines, seeds
+from harness.fuzz.corpus import Corpus, command_lines, kinds_of, map_seeds, plain_seeds
 from harness.fuzz.finding import (
     Finding,
     known_groups,
@@ -138,8 +138,9 @@ class _Campaign:
         self._before = counts
         # A session goes on where the last one was, and not through the same cases again.
         self._random = Random(f"{counts.seed} {counts.cases}")  # noqa: S311 - repeatable, no secret
-        self._seeds = deque(seeds(plan.kernel, plan.memory)[counts.cases :])
-        self._corpus = Corpus(seeds(plan.kernel, plan.memory))
+        self._plain = plain_seeds(plan.kernel, plan.memory)
+        self._maps = map_seeds(plan.kernel, plan.memory)
+        self._corpus = Corpus([*self._plain, *self._maps])
         for kept in store.corpus():
             self._corpus.restore(kept.case, kept.new)
         self._groups = known_groups(store.findings)
@@ -155,7 +156,7 @@ class _Campaign:
             words=command_lines(plan.kernel),
             cpus=CPUS,
             others=self._corpus.cases,
-            tapes=plan.kernel.description.tape is not None,
+            kinds=kinds_of(plan.kernel),
         )
 
     def next_job(self) -> _Job | None:
@@ -164,10 +165,21 @@ class _Campaign:
             return self._to_shrink.popleft()
         if self._over():
             return None
+        number = self.progress.counts.cases
         self._count(cases=1)
-        if self._seeds:
-            return self._seeds.popleft()
-        return mutate(self._corpus.choose(self._random), self._around, self._random)
+        return self._seed(number) or mutate(
+            self._corpus.choose(self._random), self._around, self._random
+        )
+
+    def _seed(self, number: int) -> Case | None:
+        """Return the seed that a campaign's case ``number`` is: the plain ones, then every other.
+
+        Between real maps come cases that nobody has seen yet.
+        """
+        if number < len(self._plain):
+            return self._plain[number]
+        index, odd = divmod(number - len(self._plain), 2)
+        return self._maps[index] if not odd and index < len(self._maps) else None
 
     def _over(self) -> bool:
         plan, done = self._plan, self.progress.counts.cases - self._before.cases

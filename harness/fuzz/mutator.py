@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
@@ -12,7 +12,8 @@ from harness.fuzz.steps import change_steps
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, FillKind, Module
 from harness.maps.memory_map import MemoryMap
-from harness.maps.region import ADDRESS_SPACE, PAGE_SIZE, Region
+from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, PAGE_SIZE, Region
+from harness.workload.operation import Kind
 
 MOST_ENTRIES = 160
 """Entries of a map; more than any firmware gives (SeaBIOS: 128)."""
@@ -37,8 +38,8 @@ class Surroundings:
     cpus: tuple[str, ...]
     others: Sequence[Case]
     """Cases to splice with."""
-    tapes: bool = False
-    """Whether the kernel takes operations."""
+    kinds: Collection[Kind] = ()
+    """Operations that the kernel carries out; none when it has no tapes."""
 
 
 def mutate(case: Case, around: Surroundings, random: Random) -> Case:
@@ -117,10 +118,20 @@ def _empty(entries: Entries, around: Surroundings, random: Random) -> Entries:
 
 def _insert(entries: Entries, around: Surroundings, random: Random) -> Entries:
     start = _place(around, random)
-    length = random.choice(STEPS) if random.random() < 0.7 else random.randrange(1 << 26)
-    entry = _region(start, start + length, random.choice(TYPES))
+    entry = Region(start, _length(start, random), random.choice(TYPES))
     entries.insert(random.randint(0, len(entries)), entry)
     return entries
+
+
+def _length(start: int, random: Random) -> int:
+    """Return how long something from ``start`` on is: a little, a lot, or to where numbers end."""
+    chance = random.random()
+    if chance < 0.65:
+        return random.choice(STEPS)
+    if chance < 0.85:
+        return random.randrange(1 << 26)
+    ends = (FOUR_GIB, FOUR_GIB - start, ADDRESS_SPACE - start, ADDRESS_SPACE - 1)
+    return random.choice(ends) % ADDRESS_SPACE
 
 
 def _split(entries: Entries, around: Surroundings, random: Random) -> Entries:
@@ -191,6 +202,12 @@ def _claimed_length(case: Case, around: Surroundings, random: Random) -> int | N
     return random.choice((None, None, 0, max(0, whole - random.randint(1, 24)), whole // 2))
 
 
+def _kib(case: Case, around: Surroundings, random: Random) -> int | None:
+    """Return a claim about memory: nothing, RAM's size or a little else, or where numbers end."""
+    size = (case.memory >> 10) - random.choice((0, 0, 1, 1024, 1025, 2048))
+    return random.choice((None, None, 0, 1, 636, 639, 640, size, size, 1 << 22, (1 << 32) - 1))
+
+
 def _flag(case: Case, around: Surroundings, random: Random) -> bool:
     return random.random() < 0.7
 
@@ -200,6 +217,8 @@ _SHAPES: dict[str, Callable[[Case, Surroundings, Random], Any]] = {
     "entry_sizes": lambda case, around, random: random.choice(
         ((20,), (24,), (32,), (20, 24), (24, 20, 32), (21,))
     ),
+    "memory_lower": _kib,
+    "memory_upper": _kib,
     "map_length": _claimed_length,
     "map_address": _low_address,
     "information_address": _low_address,
@@ -240,11 +259,11 @@ def _machine(case: Case, around: Surroundings, random: Random) -> Case:
 
 
 def _steps(case: Case, around: Surroundings, random: Random) -> Case:
-    if not around.tapes:
+    if not around.kinds:
         return case
     if case.steps and random.random() < 0.2:
         return replace(case, steps=())
-    return replace(case, steps=change_steps(case.steps, random))
+    return replace(case, steps=change_steps(case.steps, random, around.kinds))
 
 
 _MAP_CHANGES = (
@@ -252,5 +271,5 @@ _MAP_CHANGES = (
     *(_split, _split, _shuffle, _splice, _comb),
 )
 _CHANGES = (_map, _shape, _plain_shape, _modules, _fill, _words, _steps, _machine)
-_WEIGHTS = (64, 12, 3, 6, 3, 5, 6, 1)
+_WEIGHTS = (48, 12, 3, 6, 3, 7, 20, 1)
 """A new size or CPU needs a new process, which takes as long as many boots."""

@@ -7,7 +7,8 @@ from random import Random
 from harness.fuzz.attempt import attempt
 from harness.fuzz.case import Case
 from harness.fuzz.shrink import shrink
-from harness.fuzz.steps import change_steps, sound
+from harness.fuzz.sound import sound
+from harness.fuzz.steps import change_steps
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.shape import BootInformationShape
