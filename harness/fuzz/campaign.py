@@ -13,7 +13,7 @@ from random import Random
 from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import Corpus, command_lines, kinds_of, map_seeds, plain_seeds
+from harness.fuzz.corpus import CPUS, Corpus, command_lines, kinds_of, map_seeds, plain_seeds
 from harness.fuzz.finding import (
     Finding,
     known_groups,
@@ -28,7 +28,6 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.workers import WorkerLost, work_through
 
-CPUS = ("qemu32", "486", "pentium", "pentium3")
 SAVE_SECONDS = 2.0
 """Between two writings of how far a campaign is."""
 

@@ -16,6 +16,8 @@ from harness.maps.scale import scale
 from harness.workload.operation import Kind
 from harness.workload.tape_format import TapeFormat
 
+CPUS = (Case.cpu, "486", "pentium", "pentium3")
+"""CPU models: with and without 4 MiB pages, global pages, ``invlpg`` and CR0.WP."""
 RECENT = 8
 """Cases that came last, from which every second one is taken."""
 
@@ -47,12 +49,13 @@ class Corpus:
 
 
 def plain_seeds(kernel: KernelImage, memory: int) -> list[Case]:
-    """Return a plain PC with each command line, without and with some operations."""
+    """Return a plain PC with each CPU, and with each command line without and with operations."""
     pc = MemoryMap(MemoryMap.pc(memory).entries)
     plain = [Case(memory, pc, append=words) for words in command_lines(kernel)]
+    others = [Case(memory, pc, cpu=cpu) for cpu in CPUS if cpu != Case.cpu]
     kinds, random = kinds_of(kernel), Random(0)  # noqa: S311 - the same each time
     worked = [replace(case, steps=change_steps((), random, kinds)) for case in plain if kinds]
-    return [*plain, *(case for case in worked if case.steps)]
+    return [*plain, *(case for case in worked if case.steps), *others]
 
 
 def map_seeds(kernel: KernelImage, memory: int) -> list[Case]:

@@ -20,7 +20,10 @@ MOST_ENTRIES = 160
 MOST_CHANGES = 4
 """Changes from one case to the next."""
 LARGEST_MODULE = 64 << 10
-TYPES = (1, 1, 1, 2, 3, 4, 5, 0, 6, 7, 12, 16, 0x101, 0xFFFFFFFF)
+TYPES = (1, 1, 1, 2, 2, 3, 4, 5, 0, 6, 7, 12, 0x101, 0x101, 0x10001, 0x80000001, 0xFFFFFFFF)
+"""Those that specifications name, and some that are usable memory's in fewer bits."""
+STRINGS = ("", "module", "x" * 60, "x" * 4000)
+"""Of modules: some shorter than what else a boot loader leaves in a page, one nearly a page."""
 STEPS = (1, 4, 8, 16, 512, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 1 << 16, 1 << 20)
 
 Entries = list[Region]
@@ -181,16 +184,35 @@ def _comb(entries: Entries, around: Surroundings, random: Random) -> Entries:
 
 
 def _shape(case: Case, around: Surroundings, random: Random) -> Case:
+    if random.random() < 0.1:
+        return _without_map(case, around, random)
     name = random.choice(tuple(_SHAPES))
     changed: dict[str, Any] = {name: _SHAPES[name](case, around, random)}
     return replace(case, shape=replace(case.shape, **changed))
 
 
+def _without_map(case: Case, around: Surroundings, random: Random) -> Case:
+    """Let two sizes be all that is said of memory."""
+    sizes: dict[str, Any] = {
+        "memory_lower": _kib(case, around, random),
+        "memory_upper": _kib(case, around, random),
+    }
+    return replace(case, shape=replace(case.shape, memory=True, memory_map=False, **sizes))
+
+
 def _low_address(case: Case, around: Surroundings, random: Random) -> int | None:
-    if random.random() < 0.3:
+    """Return a place in RAM: near a border, near an edge of the case's own map, or anywhere."""
+    chance = random.random()
+    if chance < 0.25:
         return None
-    address = _place(around, random) if random.random() < 0.5 else random.randrange(case.memory)
-    return max(0, min(address, case.memory - 1) - random.choice((0, 1, 2, 3, 64)))
+    if chance < 0.5:
+        address = _place(around, random)
+    elif chance < 0.8 and case.map.entries:
+        entry = random.choice(case.map.entries)
+        address = random.choice((entry.base, entry.end)) + random.choice((0, PAGE_SIZE, -PAGE_SIZE))
+    else:
+        address = random.randrange(case.memory)
+    return max(0, min(address, case.memory - 1) - random.choice((0, 0, 1, 2, 3, 64)))
 
 
 def _module_addresses(case: Case, around: Surroundings, random: Random) -> tuple[int | None, ...]:
@@ -238,7 +260,7 @@ def _modules(case: Case, around: Surroundings, random: Random) -> Case:
         del modules[random.randrange(len(modules))]
     else:
         length = random.choice((0, 1, 4095, 4096, 4097, random.randrange(LARGEST_MODULE)))
-        modules.append(Module(random.randbytes(length), random.choice(("", "module", "x" * 60))))
+        modules.append(Module(random.randbytes(length), random.choice(STRINGS)))
     return replace(case, modules=tuple(modules[:8]))
 
 

@@ -19,8 +19,8 @@ def rounder_regions(region: Region) -> Iterator[Region]:
     """
     if region.type not in _TYPES:
         yield Region(region.base, region.length, 2)
-    for base in _rounder(region.base):
-        if base <= region.end and region.end - base < ADDRESS_SPACE:
+    for base in (0, *_rounder(region.base)) if region.base else ():
+        if base < ADDRESS_SPACE and 0 <= region.end - base < ADDRESS_SPACE:
             yield Region(base, region.end - base, region.type)
         if base < ADDRESS_SPACE:
             yield Region(base, region.length, region.type)
@@ -30,9 +30,7 @@ def rounder_regions(region: Region) -> Iterator[Region]:
 
 
 def _rounder(number: int) -> Iterator[int]:
-    """Yield 0, then the multiples of each smaller unit next to a number that is none of them."""
-    if number:
-        yield 0
+    """Yield the multiples of each smaller unit next to a number that is none, the nearer first."""
     for unit in UNITS:
         below = number // unit * unit
         if 0 < below < number:
