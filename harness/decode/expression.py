@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,7 @@ class Evaluator:
         self.types = kernel.types
         self.space = space
         self._kernel = kernel
+        self._code: dict[tuple[str, frozenset[str], CType | None], Code] = _code_of(kernel)
 
     def integer(self, expression: str, scope: Scope | None = None) -> int:
         """Return the value of a scalar expression; of an array or structure its address.
@@ -84,8 +85,17 @@ class Evaluator:
 
     def _ready(self, expression: str, scope: Scope) -> tuple[Code, Moment]:
         type_, address = scope.structure or (None, None)
-        code = compile_expression(self._kernel, expression, scope.names, type_, columns=False)
+        key = expression, scope.names, type_
+        code = self._code.get(key)
+        if code is None:
+            code = self._code[key] = compile_expression(self._kernel, *key, columns=False)
         return code, Moment(self.space, scope.running, address)
+
+
+@lru_cache(maxsize=8)
+def _code_of(kernel: KernelImage) -> dict[tuple[str, frozenset[str], CType | None], Code]:
+    """Return what has been made ready of a kernel's expressions, by what they mean."""
+    return {}
 
 
 _NOTHING = Scope()
