@@ -79,8 +79,19 @@ def _overlap(one: range, other: range) -> bool:
     return one.start < other.stop and other.start < one.stop
 
 
+_latest: DirectBoot | None = None
+
+
 def prepare(spec: MachineSpec) -> DirectBoot:
-    """Compose everything that a boot loader would leave in RAM."""
+    """Compose everything that a boot loader would leave in RAM; of the same machine only once."""
+    global _latest
+    latest = _latest
+    if latest is None or latest.spec is not spec:
+        latest = _latest = _prepare(spec)
+    return latest
+
+
+def _prepare(spec: MachineSpec) -> DirectBoot:
     memory_map = given_map(spec)
     ram = [range(extent.start, extent.end) for extent in extents(spec)]
     placer = Placer(memory_map, ram, spec.kernel.image_range())

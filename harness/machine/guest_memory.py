@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -187,7 +188,7 @@ def _page_map(pid: str, address: int, length: int) -> npt.NDArray[np.uint64]:
     return np.frombuffer(data, dtype=np.uint64)
 
 
-def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, memoryview]]:
     """Yield (offset, bytes) that make up [start, end) of RAM filled with ``fill``."""
     step = RANDOM_BLOCK if fill.kind is FillKind.RANDOM else BLOCK
     while start < end:
@@ -196,9 +197,15 @@ def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         start = stop
 
 
-def _block(fill: Fill, start: int, stop: int) -> bytes:
+def _block(fill: Fill, start: int, stop: int) -> memoryview:
     if fill.kind is not FillKind.RANDOM:
-        return bytes([POISON if fill.kind is FillKind.POISON else 0]) * (stop - start)
+        return _even(POISON if fill.kind is FillKind.POISON else 0)[: stop - start]
     block = start // RANDOM_BLOCK
     data = np.random.Generator(np.random.PCG64([fill.seed, block])).bytes(RANDOM_BLOCK)
-    return data[start % RANDOM_BLOCK : start % RANDOM_BLOCK + stop - start]
+    return memoryview(data)[start % RANDOM_BLOCK : start % RANDOM_BLOCK + stop - start]
+
+
+@lru_cache
+def _even(byte: int) -> memoryview:
+    """Return the bytes of a block that is filled with one, made once."""
+    return memoryview(bytes([byte]) * BLOCK)
