@@ -93,7 +93,7 @@ def _run_tape(
     operations = settled(case.steps, ready.state)
     guest.resume()
     try:
-        verdict = verify_tape(guest, operations)
+        verdict = verify_tape(guest, operations, before=ready)
         return verdict.violations, tape_features(operations, verdict)
     except TapeEnded as error:
         return judge(guest, error.ending)[0].violations, frozenset()

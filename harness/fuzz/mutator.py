@@ -60,11 +60,17 @@ def _map(case: Case, around: Surroundings, random: Random) -> Case:
 
 
 def _place(around: Surroundings, random: Random) -> int:
-    """Return an address at a border, or a little before or behind one."""
+    """Return an address at a border, or near one; at times what is the same in 32 bits."""
     address = random.choice(around.borders)
     if random.random() < 0.6:
-        address += random.choice(STEPS) * random.choice((-1, 1))
+        address += _step(random)
+    if random.random() < 0.1:
+        address += FOUR_GIB
     return address % ADDRESS_SPACE
+
+
+def _step(random: Random) -> int:
+    return random.choice(STEPS) * random.choice((-1, 1))
 
 
 def _region(start: int, end: int, type_: int) -> Region:
@@ -86,7 +92,7 @@ def _move_edge(entries: Entries, around: Surroundings, random: Random) -> Entrie
         to = _place(around, random)
     else:
         edge = entry.base if random.random() < 0.5 else entry.end
-        to = (edge + random.choice(STEPS) * random.choice((-1, 1))) % ADDRESS_SPACE
+        to = (edge + _step(random)) % ADDRESS_SPACE
     if abs(to - entry.base) < abs(to - entry.end):
         entries[index] = _region(to, entry.end, entry.type)
     else:
@@ -129,12 +135,12 @@ def _insert(entries: Entries, around: Surroundings, random: Random) -> Entries:
 def _length(start: int, random: Random) -> int:
     """Return how long something from ``start`` on is: a little, a lot, or to where numbers end."""
     chance = random.random()
-    if chance < 0.65:
+    if chance < 0.6:
         return random.choice(STEPS)
-    if chance < 0.85:
+    if chance < 0.8:
         return random.randrange(1 << 26)
-    ends = (FOUR_GIB, FOUR_GIB - start, ADDRESS_SPACE - start, ADDRESS_SPACE - 1)
-    return random.choice(ends) % ADDRESS_SPACE
+    ends = (FOUR_GIB, FOUR_GIB + random.choice(STEPS), FOUR_GIB - start, ADDRESS_SPACE - start)
+    return random.choice((*ends, ADDRESS_SPACE - 1)) % ADDRESS_SPACE
 
 
 def _split(entries: Entries, around: Surroundings, random: Random) -> Entries:
@@ -145,7 +151,8 @@ def _split(entries: Entries, around: Surroundings, random: Random) -> Entries:
     entry = entries[index]
     if entry.length < 2:
         return entries
-    inside = [at for at in around.borders if entry.base < at < entry.end]
+    near = [at + random.choice((0, _step(random))) for at in around.borders]
+    inside = [at for at in near if entry.base < at < entry.end]
     cut = random.choice(inside) if inside else entry.base + random.randrange(1, entry.length)
     gap = random.choice((0, 0, *STEPS))
     second = _region(min(cut + gap, entry.end), entry.end, entry.type)
@@ -293,5 +300,5 @@ _MAP_CHANGES = (
     *(_split, _split, _shuffle, _splice, _comb),
 )
 _CHANGES = (_map, _shape, _plain_shape, _modules, _fill, _words, _steps, _machine)
-_WEIGHTS = (48, 12, 3, 6, 3, 7, 20, 1)
+_WEIGHTS = (46, 14, 3, 6, 3, 7, 20, 1)
 """A new size or CPU needs a new process, which takes as long as many boots."""

@@ -41,6 +41,7 @@ def verify_tape(
     operations: Operations,
     progress: Callable[[int], object] = int,
     timeout: float = PIECE_TIMEOUT,
+    before: Inspection | None = None,
 ) -> TapeVerdict:
     """Run a tape on a guest that is ready, and check everything that it says and leaves.
 
@@ -48,12 +49,13 @@ def verify_tape(
     Checked are each result against the policies of the allocators in charge, where there are
     any; alignment, place and zone of each block; that no two blocks that live at one time share
     a byte; contents, where operations have FILL and CHECK; and at the end that the state is
-    right, and says of exactly the live blocks' frames that callers hold them.
+    right, and says of exactly the live blocks' frames that callers hold them. ``before`` is what
+    has been seen of the guest, which has done nothing since; None to look.
     """
     tape = Tape(guest)
     if tape.live():
         raise TapeError("slots of this tape are in use: verify a tape from its beginning")
-    before = _inspected(guest)
+    before = before or _inspected(guest)
     results = tape.run(operations, progress, timeout)
     after = _inspected(guest)
     blocks = blocks_of(operations, results)
