@@ -16,8 +16,8 @@ from harness.maps.scale import scale
 from harness.workload.operation import Kind
 from harness.workload.tape_format import TapeFormat
 
-CPUS = (Case.cpu, "486", "pentium", "pentium3")
-"""CPU models: with and without 4 MiB pages, global pages, ``invlpg`` and CR0.WP."""
+CPUS = (Case.cpu, "486", "486,-pse", "pentium", "qemu32,-pge", "pentium3")
+"""CPU models: with and without 4 MiB pages, global pages and the ``cpuid`` that tells of them."""
 RECENT = 8
 """Cases that came last, from which every second one is taken."""
 
