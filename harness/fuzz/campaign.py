@@ -21,9 +21,10 @@ from harness.fuzz.finding import (
     unfinished,
     write_finding,
 )
-from harness.fuzz.mutator import Surroundings, mutate
+from harness.fuzz.mutator import mutate
 from harness.fuzz.shrink import MEMORIES, MOST_BOOTS, shrink
 from harness.fuzz.store import Counts, Kept, Store, StoreError
+from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.workers import WorkerLost, work_through

@@ -8,8 +8,9 @@ from random import Random
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
 from harness.fuzz.corpus import command_lines, map_seeds
-from harness.fuzz.mutator import Surroundings, mutate
+from harness.fuzz.mutator import mutate
 from harness.fuzz.possible import why_impossible
+from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.shape import BootInformationShape
 from harness.maps.memory_map import MemoryMap
