@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from harness.check.inspect import Inspection
 from harness.check.verdict import Verdict, Word
 from harness.check.verify import judge
 from harness.check.violation import Violation
@@ -18,7 +19,7 @@ from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.operation import operations
-from harness.workload.tape import TapeEnded, TapeError, TapeRefused
+from harness.workload.tape import TapeAbsent, TapeEnded, TapeError, TapeRefused
 from harness.workload.verify import verify_tape
 
 _DETAILS = re.compile(r"\([^)]*\)|0x[0-9a-f]+(-0x[0-9a-f]+)?|\d+")
@@ -72,7 +73,7 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
         found = features(verdict, inspection)
         violations = verdict.violations
         if case.steps and inspection is not None and not violations:
-            violations = _run_tape(guest, case)
+            violations = _run_tape(guest, case, inspection)
     return Attempt(
         case,
         "finding" if violations else verdict.verdict,
@@ -83,14 +84,13 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
     )
 
 
-def _run_tape(guest: Guest, case: Case) -> tuple[Violation, ...]:
-    guest.resume()
+def _run_tape(guest: Guest, case: Case, before: Inspection) -> tuple[Violation, ...]:
     try:
-        return verify_tape(guest, operations(case.steps)).violations
+        return verify_tape(guest, operations(case.steps), before=before).violations
     except TapeEnded as error:
         return judge(guest, error.ending)[0].violations
-    except TapeRefused:
-        return ()  # it lies where this kernel does not reach
+    except (TapeAbsent, TapeRefused):
+        return ()  # nobody told the kernel of it, or it lies where this kernel does not reach
     except TapeError as error:
         return (Violation("tape.broken", str(error), ("V9", "V11")),)
 
