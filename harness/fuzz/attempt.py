@@ -19,7 +19,7 @@ from harness.machine.errors import QemuFailed
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
-from harness.workload.tape import TapeEnded, TapeError, TapeRefused
+from harness.workload.tape import TapeAbsent, TapeEnded, TapeError, TapeRefused
 from harness.workload.verify import verify_tape
 
 _DETAILS = re.compile(r"\([^)]*\)|0x[0-9a-f]+(-0x[0-9a-f]+)?|\d+")
@@ -72,9 +72,7 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
         verdict, inspection = judge(guest, ending)
         found = features(verdict, inspection)
         violations = verdict.violations
-        # A kernel knows its tape by its string: without strings there is none to run.
-        tape = bool(case.steps) and case.shape.module_strings
-        if tape and inspection is not None and not violations:
+        if case.steps and inspection is not None and not violations:
             violations, of_tape = _run_tape(guest, case, inspection)
             found |= of_tape
     return Attempt(
@@ -88,17 +86,17 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
 
 
 def _run_tape(
-    guest: Guest, case: Case, ready: Inspection
+    guest: Guest, case: Case, before: Inspection
 ) -> tuple[tuple[Violation, ...], frozenset[str]]:
-    operations = settled(case.steps, ready.state)
-    guest.resume()
+    operations = settled(case.steps, before.state)
     try:
-        verdict = verify_tape(guest, operations, before=ready)
+        verdict = verify_tape(guest, operations, before=before)
         return verdict.violations, tape_features(operations, verdict)
     except TapeEnded as error:
         return judge(guest, error.ending)[0].violations, frozenset()
-    except TapeRefused:
-        return (), frozenset()  # it lies where this kernel does not reach
+    except (TapeAbsent, TapeRefused):
+        # Nobody told the kernel of it, or it lies where this kernel does not reach.
+        return (), frozenset()
     except TapeError as error:
         return (Violation("tape.broken", str(error), ("V9", "V11")),), frozenset()
 

@@ -28,6 +28,8 @@ TOUCHED_LIMIT = 8 << 20
 MEMFD_NAME = "guest-ram"
 POISON = 0xA5
 RANDOM_BLOCK = 64 << 10
+RANDOM_KEPT = 256
+"""Random blocks that are kept: what boots touch again and again."""
 
 PUNCH_HOLE_KEEP_SIZE = 3
 """``FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE`` (linux/falloc.h)."""
@@ -200,9 +202,14 @@ def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, memoryview]
 def _block(fill: Fill, start: int, stop: int) -> memoryview:
     if fill.kind is not FillKind.RANDOM:
         return _even(POISON if fill.kind is FillKind.POISON else 0)[: stop - start]
-    block = start // RANDOM_BLOCK
-    data = np.random.Generator(np.random.PCG64([fill.seed, block])).bytes(RANDOM_BLOCK)
-    return memoryview(data)[start % RANDOM_BLOCK : start % RANDOM_BLOCK + stop - start]
+    data = _random(fill.seed, start // RANDOM_BLOCK)
+    return data[start % RANDOM_BLOCK : start % RANDOM_BLOCK + stop - start]
+
+
+@lru_cache(maxsize=RANDOM_KEPT)
+def _random(seed: int, block: int) -> memoryview:
+    data = np.random.Generator(np.random.PCG64([seed, block])).bytes(RANDOM_BLOCK)
+    return memoryview(data)
 
 
 @lru_cache

@@ -45,17 +45,20 @@ def verify_tape(
 ) -> TapeVerdict:
     """Run a tape on a guest that is ready, and check everything that it says and leaves.
 
+    ``before`` is what it looks like now, where that is known, and the guest is paused since.
     The tape's slots must be empty, else :class:`TapeError`; it raises what ``Tape.run`` does.
     Checked are each result against the policies of the allocators in charge, where there are
     any; alignment, place and zone of each block; that no two blocks that live at one time share
     a byte; contents, where operations have FILL and CHECK; and at the end that the state is
-    right, and says of exactly the live blocks' frames that callers hold them. ``before`` is what
-    has been seen of the guest, which has done nothing since; None to look.
+    right, and says of exactly the live blocks' frames that callers hold them.
     """
     tape = Tape(guest)
     if tape.live():
         raise TapeError("slots of this tape are in use: verify a tape from its beginning")
-    before = before or _inspected(guest)
+    if before is None:
+        before = _inspected(guest)
+    else:
+        guest.resume()
     results = tape.run(operations, progress, timeout)
     after = _inspected(guest)
     blocks = blocks_of(operations, results)
