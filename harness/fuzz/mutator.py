@@ -18,6 +18,8 @@ MOST_ENTRIES = 160
 """Entries of a map; more than any firmware gives (SeaBIOS: 128)."""
 MOST_CHANGES = 4
 """Changes from one case to the next."""
+MAP_CHANGES = (1, 1, 1, 2, 4, 8)
+"""Changes to its map, when that is what changes: a little most of the time, at times nearly all."""
 LARGEST_MODULE = 64 << 10
 STRINGS = ("", "module", "x" * 60, "x" * 4000)
 """Of modules: some shorter than what else a boot loader leaves in a page, one nearly a page."""
@@ -32,8 +34,10 @@ def mutate(case: Case, around: Surroundings, random: Random) -> Case:
 
 
 def _map(case: Case, around: Surroundings, random: Random) -> Case:
-    entries = change_map(list(case.map.entries), around, random)
-    return replace(case, map=MemoryMap(tuple(entries[:MOST_ENTRIES])))
+    entries = list(case.map.entries)
+    for _ in range(random.choice(MAP_CHANGES)):
+        entries = change_map(entries, around, random)[:MOST_ENTRIES]
+    return replace(case, map=MemoryMap(tuple(entries)))
 
 
 def _plain_shape(case: Case, around: Surroundings, random: Random) -> Case:

@@ -7,7 +7,7 @@ from random import Random
 
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import command_lines, map_seeds
+from harness.fuzz.corpus import CPUS, command_lines, kinds_of, map_seeds, plain_seeds
 from harness.fuzz.mutator import mutate
 from harness.fuzz.possible import why_impossible
 from harness.fuzz.surroundings import Surroundings
@@ -57,6 +57,17 @@ def test_every_dimension_is_reached(kernel: KernelImage) -> None:
     assert any(list(case.map.entries) != sorted(case.map.entries) for case in cases)
     assert max(len(case.map.entries) for case in cases) >= 128
     assert {entry.type for entry in entries} >= {0, 1, 2, 3, 4, 5, 0x101}
+
+
+def test_a_campaign_begins_with_every_command_line_and_cpu(kernel: KernelImage) -> None:
+    found = plain_seeds(kernel, MEMORY)
+    words = set(command_lines(kernel))
+    assert words >= {"", "mm=apoptos", "frames=bitmap heap=subblock"}
+    assert {case.append for case in found if not case.steps} == words
+    assert {case.append for case in found if case.steps} == words
+    assert {case.cpu for case in found} == set(CPUS)
+    assert kinds_of(kernel) == tuple(Kind)
+    assert plain_seeds(kernel, MEMORY) == found
 
 
 def test_few_cases_are_impossible_and_those_say_why(kernel: KernelImage) -> None:
