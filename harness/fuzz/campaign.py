@@ -138,9 +138,11 @@ class _Campaign:
         self._before = counts
         # A session goes on where the last one was, and not through the same cases again.
         self._random = Random(f"{counts.seed} {counts.cases}")  # noqa: S311 - repeatable, no secret
-        self._plain = plain_seeds(plan.kernel, plan.memory)
-        self._maps = map_seeds(plan.kernel, plan.memory)
-        self._corpus = Corpus([*self._plain, *self._maps])
+        self._seeds = [
+            *plain_seeds(plan.kernel, plan.memory),
+            *map_seeds(plan.kernel, plan.memory),
+        ]
+        self._corpus = Corpus(list(self._seeds))
         for kept in store.corpus():
             self._corpus.restore(kept.case, kept.new)
         self._groups = known_groups(store.findings)
@@ -172,14 +174,12 @@ class _Campaign:
         )
 
     def _seed(self, number: int) -> Case | None:
-        """Return the seed that a campaign's case ``number`` is: the plain ones, then every other.
+        """Return the seed that a campaign's case ``number`` is: every other one, while any are left.
 
-        Between real maps come cases that nobody has seen yet.
+        Between plain machines and real maps come cases that nobody has seen yet.
         """
-        if number < len(self._plain):
-            return self._plain[number]
-        index, odd = divmod(number - len(self._plain), 2)
-        return self._maps[index] if not odd and index < len(self._maps) else None
+        index, odd = divmod(number, 2)
+        return self._seeds[index] if not odd and index < len(self._seeds) else None
 
     def _over(self) -> bool:
         plan, done = self._plan, self.progress.counts.cases - self._before.cases

@@ -18,7 +18,7 @@ MOST_ENTRIES = 160
 """Entries of a map; more than any firmware gives (SeaBIOS: 128)."""
 MOST_CHANGES = 4
 """Changes from one case to the next."""
-MAP_CHANGES = (1, 1, 1, 2, 4, 8)
+MAP_CHANGES = (1, 1, 2, 4, 8)
 """Changes to its map, when that is what changes: a little most of the time, at times nearly all."""
 LARGEST_MODULE = 64 << 10
 STRINGS = ("", "module", "x" * 60, "x" * 4000)
