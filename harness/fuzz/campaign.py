@@ -174,9 +174,9 @@ class _Campaign:
         )
 
     def _seed(self, number: int) -> Case | None:
-        """Return the seed that a campaign's case ``number`` is: every other one, while any are left.
+        """Return the seed that a campaign's case ``number`` is, None when it is a changed one.
 
-        Between plain machines and real maps come cases that nobody has seen yet.
+        While seeds are left, they and changed ones come in turn.
         """
         index, odd = divmod(number, 2)
         return self._seeds[index] if not odd and index < len(self._seeds) else None

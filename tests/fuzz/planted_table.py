@@ -19,8 +19,8 @@ one job and {way} then runs until its first finding is shrunk. This page is writ
     python -m tests.fuzz.planted --table docs/planted-bugs.md
 
 Cases are what to compare: seconds depend on the machine and on what else it does. With one job and
-the same seed the cases are the same each time. Every other of the first {plain} is a plain PC with a
-command line of the kernel's description, with and without a tape, or with another CPU.
+the same seed the cases are the same each time. Every other of the first {plain} is a plain PC
+with a command line of the kernel's description, with and without a tape, or with another CPU.
 
 {summary}
 
