@@ -55,7 +55,8 @@ def cases(kernel: KernelImage, memory: int) -> st.SearchStrategy[Case]:
 
 
 def _shapes(memory: int, places: tuple[int, ...]) -> st.SearchStrategy[BootInformationShape]:
-    somewhere = st.none() | addresses(places).map(lambda address: address % memory)
+    near = addresses(places).map(lambda address: address % memory)
+    somewhere = st.none() | st.none() | st.none() | near
     sizes = st.sampled_from(((20,), (24,), (32,), (20, 24), (24, 20, 32), (21,)))
     flag = st.sampled_from((True, True, True, False))
     kib = st.none() | st.sampled_from((0, 639, 640, memory >> 10, 1 << 22))
