@@ -50,7 +50,7 @@ def cases(kernel: KernelImage, memory: int) -> st.SearchStrategy[Case]:
         cpu=st.sampled_from(["qemu32"] * 60 + ["486", "pentium", "pentium3"]),
         modules=st.lists(modules, max_size=4).map(tuple),
         shape=_shapes(memory, places),
-        steps=st.just(()) | st.lists(_steps(kernel), max_size=24).map(sound),
+        steps=st.just(()) | st.lists(_steps(kernel), min_size=4, max_size=24).map(sound),
     )
 
 
