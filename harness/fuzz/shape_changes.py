@@ -17,7 +17,7 @@ def change_shape(case: Case, around: Surroundings, random: Random) -> Case:
     """Return the case with one thing about its boot information changed."""
     if random.random() < 0.1:
         return _without_map(case, around, random)
-    name = random.choice(tuple(_SHAPES))
+    name = random.choices(tuple(_SHAPES), _WEIGHTS)[0]
     changed: dict[str, Any] = {name: _SHAPES[name](case, around, random)}
     return replace(case, shape=replace(case.shape, **changed))
 
@@ -65,8 +65,9 @@ def _flag(case: Case, around: Surroundings, random: Random) -> bool:
     return random.random() < 0.7
 
 
+_FLAGS = [field.name for field in fields(BootInformationShape) if field.default is True]
 _SHAPES: dict[str, Callable[[Case, Surroundings, Random], Any]] = {
-    **{field.name: _flag for field in fields(BootInformationShape) if field.default is True},
+    **dict.fromkeys(_FLAGS, _flag),
     "entry_sizes": lambda case, around, random: random.choice(
         ((20,), (24,), (32,), (20, 24), (24, 20, 32), (21,))
     ),
@@ -79,3 +80,7 @@ _SHAPES: dict[str, Callable[[Case, Surroundings, Random], Any]] = {
     "module_list_address": _low_address,
     "module_addresses": _module_addresses,
 }
+_WEIGHTS = [
+    {"entry_sizes": 4, "map_length": 3}.get(name, 1 + (name not in _FLAGS)) for name in _SHAPES
+]
+"""What decides how the map is read more often than what is there or not."""
