@@ -115,11 +115,9 @@ def _replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
 
 
 def _plain_map(search: _Search) -> None:
-    """Take a map of one entry, or a plain PC's, where the bug does not lie in the map."""
-    memory = search.case.memory
-    one = (Region(0, memory, 1),)
-    if len(search.case.map.entries) > len(one):
-        search.goes_on_with(_with_entries(search.case, one))
+    """Call all RAM usable in one entry, where the bug does not lie in the map."""
+    if search.case.map.entries:
+        search.goes_on_with(_with_entries(search.case, (Region(0, search.case.memory, 1),)))
 
 
 def _plainer(search: _Search) -> None:
