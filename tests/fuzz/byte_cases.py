@@ -40,14 +40,14 @@ def cases(kernel: KernelImage, memory: int) -> st.SearchStrategy[Case]:
     lengths = st.sampled_from((0, 1, 4095, 4096, 4097)) | st.integers(0, 64 << 10)
     modules = st.builds(lambda length: Module(b"m" * length, ""), lengths)
     # Another size or CPU takes a new process: as seldom as the mutator takes one.
-    sizes = [memory] * 60 + [size << 20 for size in (4, 8, 16, 32) if size << 20 < memory]
+    sizes = [memory] * 240 + [size << 20 for size in (4, 8, 16, 32) if size << 20 < memory]
     return st.builds(
         Case,
         memory=st.sampled_from(sizes),
         map=memory_maps(memory, places),
         fill=st.builds(Fill, st.sampled_from(FillKind)),
         append=st.sampled_from(command_lines(kernel)),
-        cpu=st.sampled_from(["qemu32"] * 60 + ["486", "pentium", "pentium3"]),
+        cpu=st.sampled_from(["qemu32"] * 240 + ["486", "pentium", "pentium3"]),
         modules=st.lists(modules, max_size=4).map(tuple),
         shape=_shapes(memory, places),
         steps=st.just(()) | st.lists(_steps(kernel), min_size=4, max_size=24).map(sound),

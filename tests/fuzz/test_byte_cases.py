@@ -31,7 +31,8 @@ def test_the_same_seed_gives_the_same_cases(kernel: KernelImage) -> None:
 def test_every_dimension_is_reached_and_most_cases_can_be(kernel: KernelImage) -> None:
     cases = drawn(kernel, 3, 150)
     for field in fields(Case):
-        if field.name != "boot":
+        # Another size or CPU is as seldom as in the mutator's cases.
+        if field.name not in ("boot", "cpu", "memory"):
             assert len({repr(getattr(case, field.name)) for case in cases}) > 1, field.name
     assert all(case.steps == sound(case.steps) for case in cases)
     impossible = [case for case in cases if why_impossible(case.spec(kernel)) is not None]
