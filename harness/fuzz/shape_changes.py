@@ -52,7 +52,9 @@ def _module_addresses(case: Case, around: Surroundings, random: Random) -> tuple
 
 def _claimed_length(case: Case, around: Surroundings, random: Random) -> int | None:
     whole = 24 * len(case.map.entries)
-    return random.choice((None, None, 0, max(0, whole - random.randint(1, 24)), whole // 2))
+    return random.choice(
+        (None, None, 0, max(0, whole - random.randint(1, 24)), random.randint(0, whole))
+    )
 
 
 def _kib(case: Case, around: Surroundings, random: Random) -> int | None:
