@@ -13,7 +13,7 @@ from random import Random
 from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import CPUS, Corpus, command_lines, kinds_of, map_seeds, plain_seeds
+from harness.fuzz.corpus import CPUS, Corpus, command_lines, kinds_of, seeds
 from harness.fuzz.finding import (
     Finding,
     known_groups,
@@ -138,10 +138,7 @@ class _Campaign:
         self._before = counts
         # A session goes on where the last one was, and not through the same cases again.
         self._random = Random(f"{counts.seed} {counts.cases}")  # noqa: S311 - repeatable, no secret
-        self._seeds = [
-            *plain_seeds(plan.kernel, plan.memory),
-            *map_seeds(plan.kernel, plan.memory),
-        ]
+        self._seeds = seeds(plan.kernel, plan.memory)
         self._corpus = Corpus(list(self._seeds))
         for kept in store.corpus():
             self._corpus.restore(kept.case, kept.new)

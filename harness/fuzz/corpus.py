@@ -48,6 +48,11 @@ class Corpus:
         return random.choice(recent)
 
 
+def seeds(kernel: KernelImage, memory: int) -> list[Case]:
+    """Return what a campaign begins with: plain machines, then machines with real maps."""
+    return [*plain_seeds(kernel, memory), *map_seeds(kernel, memory)]
+
+
 def plain_seeds(kernel: KernelImage, memory: int) -> list[Case]:
     """Return a plain PC with each CPU, and with each command line without and with operations."""
     pc = MemoryMap(MemoryMap.pc(memory).entries)

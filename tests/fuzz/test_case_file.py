@@ -10,7 +10,7 @@ import pytest
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
 from harness.fuzz.case_file import CaseError, KernelFacts, case_text, load_case
-from harness.fuzz.corpus import command_lines, map_seeds
+from harness.fuzz.corpus import command_lines, seeds
 from harness.fuzz.mutator import mutate
 from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
@@ -21,7 +21,7 @@ MEMORY = 64 << 20
 
 
 def mutants(kernel: KernelImage, count: int) -> list[Case]:
-    random, found = Random(1), map_seeds(kernel, MEMORY)
+    random, found = Random(1), seeds(kernel, MEMORY)
     around = Surroundings(
         borders(kernel, MEMORY), (MEMORY,), command_lines(kernel), ("486",), found
     )

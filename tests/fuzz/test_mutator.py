@@ -7,7 +7,7 @@ from random import Random
 
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import CPUS, command_lines, kinds_of, map_seeds, plain_seeds
+from harness.fuzz.corpus import CPUS, command_lines, kinds_of, plain_seeds, seeds
 from harness.fuzz.mutator import mutate
 from harness.fuzz.possible import why_impossible
 from harness.fuzz.surroundings import Surroundings
@@ -22,7 +22,7 @@ MEMORY = 64 << 20
 
 def walk(kernel: KernelImage, seed: int, steps: int) -> list[Case]:
     """Return cases of which each is a mutant of one before."""
-    random, found = Random(seed), map_seeds(kernel, MEMORY)
+    random, found = Random(seed), seeds(kernel, MEMORY)
     around = Surroundings(
         borders(kernel, MEMORY),
         (8 << 20, MEMORY),
