@@ -122,6 +122,9 @@ def load(vm: Vm, boot: DirectBoot, again: bool) -> None:
     for address, data in boot.pieces:
         for start, part in _inside(address, data, places):
             vm.memory.write(start, part)
+    if has_display(boot.spec):
+        # The mailbox comes last, and the ROM takes the address out of it when all else is done.
+        vm.until_blanked = boot.pieces[-1]
 
 
 def _inside(address: int, data: bytes, places: Iterable[Extent]) -> Iterable[tuple[int, bytes]]:
