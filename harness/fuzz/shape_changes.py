@@ -78,9 +78,7 @@ def _flag(case: Case, around: Surroundings, random: Random) -> bool:
 
 
 _FLAGS = [field.name for field in fields(BootInformationShape) if field.default is True]
-_ADDRESSES = (
-    *("map_address", "information_address", "command_line_address", "module_list_address"),
-)
+_ADDRESSES = ("map_address", "information_address", "command_line_address", "module_list_address")
 _SHAPES: dict[str, Callable[[Case, Surroundings, Random], Any]] = {
     **dict.fromkeys(_FLAGS, _flag),
     "entry_sizes": lambda case, around, random: random.choice(
