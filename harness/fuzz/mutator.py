@@ -79,5 +79,5 @@ def _steps(case: Case, around: Surroundings, random: Random) -> Case:
 
 
 _CHANGES = (_map, change_shape, _plain_shape, _modules, _fill, _words, _steps, _machine)
-_WEIGHTS = (43, 17, 3, 6, 3, 7, 20, 1)
+_WEIGHTS = (40, 17, 3, 9, 3, 7, 20, 1)
 """A new size or CPU needs a new process, which takes as long as many boots."""
