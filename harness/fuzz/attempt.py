@@ -10,15 +10,15 @@ from harness.check.verdict import Verdict, Word
 from harness.check.verify import judge
 from harness.check.violation import Violation
 from harness.fuzz.case import Case
-from harness.fuzz.features import features
+from harness.fuzz.features import features, tape_features
 from harness.fuzz.possible import why_impossible
+from harness.fuzz.settle import settled
 from harness.image.kernel_image import KernelImage
 from harness.machine.ending import EndingKind
 from harness.machine.errors import QemuFailed
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
-from harness.workload.operation import operations
 from harness.workload.tape import TapeAbsent, TapeEnded, TapeError, TapeRefused
 from harness.workload.verify import verify_tape
 
@@ -73,7 +73,8 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
         found = features(verdict, inspection)
         violations = verdict.violations
         if case.steps and inspection is not None and not violations:
-            violations = _run_tape(guest, case, inspection)
+            violations, of_tape = _run_tape(guest, case, inspection)
+            found |= of_tape
     return Attempt(
         case,
         "finding" if violations else verdict.verdict,
@@ -84,15 +85,20 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
     )
 
 
-def _run_tape(guest: Guest, case: Case, before: Inspection) -> tuple[Violation, ...]:
+def _run_tape(
+    guest: Guest, case: Case, before: Inspection
+) -> tuple[tuple[Violation, ...], frozenset[str]]:
+    operations = settled(case.steps, before.state)
     try:
-        return verify_tape(guest, operations(case.steps), before=before).violations
+        verdict = verify_tape(guest, operations, before=before)
+        return verdict.violations, tape_features(operations, verdict)
     except TapeEnded as error:
-        return judge(guest, error.ending)[0].violations
+        return judge(guest, error.ending)[0].violations, frozenset()
     except (TapeAbsent, TapeRefused):
-        return ()  # nobody told the kernel of it, or it lies where this kernel does not reach
+        # Nobody told the kernel of it, or it lies where this kernel does not reach.
+        return (), frozenset()
     except TapeError as error:
-        return (Violation("tape.broken", str(error), ("V9", "V11")),)
+        return (Violation("tape.broken", str(error), ("V9", "V11")),), frozenset()
 
 
 def group_of(verdict: Verdict, violations: tuple[Violation, ...]) -> str | None:
