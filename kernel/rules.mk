@@ -47,17 +47,19 @@ ifneq ($(PLANTED),)
 ALL_LDFLAGS += --wrap=serial_enable_wakeup --wrap=trap_handle -e plant_entry
 endif
 
-# COVERAGE=1: what is made of the boot information and of memory tells which ways it has gone, by the
-# compiler's calls of lib/coverage.c. Nothing that an interrupt may run is among it: the same boot
-# goes the same ways. Nor is what goes through every frame: to tell of each would double a boot.
-COVERAGE :=
-COVERED := kernel/boot/% kernel/mm/%
-UNCOVERED := kernel/mm/frames/mem_map.c
-WITHOUT := $(if $(filter 1,$(COVERAGE)),,kernel/lib/coverage.c)
-covered = $(if $(filter 1,$(COVERAGE)),$(if $(filter $(COVERED),$(filter-out $(UNCOVERED),$(1))),-fsanitize-coverage=trace-pc))
+SOURCES := $(sort $(shell cd source && find kernel $(PLANTED) -name '*.c' -o -name '*.S'))
 
-SOURCES := $(filter-out $(WITHOUT),\
-	$(sort $(shell cd source && find kernel $(PLANTED) -name '*.c' -o -name '*.S')))
+# COVERAGE=1: the code that deals with boot information and memory tells which ways it goes, by the
+# compiler's calls of lib/coverage.c. No interrupt handler is among it: the same boot goes the same
+# ways. Nor is what goes through every frame: to tell of each would double a boot.
+COVERAGE :=
+ifeq ($(COVERAGE),1)
+TELLING := $(filter-out kernel/mm/frames/mem_map.c,$(filter kernel/boot/% kernel/mm/%,$(SOURCES)))
+else
+SOURCES := $(filter-out kernel/lib/coverage.c,$(SOURCES))
+endif
+coverage = $(if $(filter $(1),$(TELLING)),-fsanitize-coverage=trace-pc)
+
 OBJECTS := $(SOURCES:%=%.o)
 
 kernel.elf: $(OBJECTS) $(SCRIPTS) link-flags
@@ -68,7 +70,7 @@ compile = out=$$PWD && cd -P source && \
 
 $(filter %.c.o,$(OBJECTS)): %.c.o: source/%.c compile-flags
 	@mkdir -p $(@D)
-	$(call compile,$(ALL_CFLAGS) $(call covered,$*.c)) $*.c
+	$(call compile,$(ALL_CFLAGS) $(call coverage,$*.c)) $*.c
 
 $(filter %.S.o,$(OBJECTS)): %.S.o: source/%.S compile-flags
 	@mkdir -p $(@D)
@@ -76,7 +78,7 @@ $(filter %.S.o,$(OBJECTS)): %.S.o: source/%.S compile-flags
 
 # Files that change only when their contents do: what hangs on them is then built again.
 compile_text = $(shell $(CC) --version | head -n 1) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_ASFLAGS) \
-	$(COVERAGE)
+	$(TELLING)
 link_text = $(shell $(LD) --version | head -n 1) $(ALL_LDFLAGS) $(SCRIPT) $(OBJECTS)
 
 compile-flags: text = $(compile_text)

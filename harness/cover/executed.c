@@ -5,8 +5,8 @@
  *
  * `table` begins with struct header; harness/cover/table.py lays it out and reads it. Each range of
  * addresses has one counter a byte, of which that of an instruction's first byte counts; with fewer
- * counters than bytes they are taken in turn. The prototypes are those of the plugin API's version 1
- * (QEMU, docs/devel/tcg-plugins.rst): Debian ships no qemu-plugin.h.
+ * counters than bytes they are taken in turn. The prototypes are those of the plugin API's
+ * version 1 (QEMU, docs/devel/tcg-plugins.rst): Debian ships no qemu-plugin.h.
  */
 #include <fcntl.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Which ways the kernel has gone: one counter for each step from one place in its code to the next. */
+/* Which ways the kernel has gone: a counter for each step from one place in its code to another. */
 #include "lib/types.h"
 
 void __sanitizer_cov_trace_pc(void);
