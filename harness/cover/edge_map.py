@@ -15,7 +15,7 @@ from harness.image.kernel_image import KernelImage
 from harness.image.position import position
 from harness.ram.protocol import AbsentMemory, Ram
 
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 18
 """Of a map: it is read after each boot."""
 _LEAST = (1, 2, 3, 4, 8, 16, 32, 128)
 """The lowest count of each class of counts (AFL's: M. Zalewski, technical_details.txt)."""

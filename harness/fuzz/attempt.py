@@ -90,14 +90,6 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
     )
 
 
-def _edges(guest: Guest, pool: Pool) -> frozenset[int]:
-    """Return what the pool's observer saw; without one, what the kernel itself noted."""
-    if pool.observer is not None:
-        return pool.observer.seen()
-    place = edge_map(guest.kernel)
-    return frozenset() if place is None else edges_in(guest.ram, place)
-
-
 def _run_tape(guest: Guest, case: Case) -> tuple[Violation, ...]:
     guest.resume()
     try:
@@ -108,6 +100,14 @@ def _run_tape(guest: Guest, case: Case) -> tuple[Violation, ...]:
         return ()  # it lies where this kernel does not reach
     except TapeError as error:
         return (Violation("tape.broken", str(error), ("V9", "V11")),)
+
+
+def _edges(guest: Guest, pool: Pool) -> frozenset[int]:
+    """Return what the pool's observer saw; without one, what the kernel itself noted."""
+    if pool.observer is not None:
+        return pool.observer.seen()
+    place = edge_map(guest.kernel)
+    return frozenset() if place is None else edges_in(guest.ram, place)
 
 
 def group_of(verdict: Verdict, violations: tuple[Violation, ...]) -> str | None:

@@ -161,6 +161,7 @@ class _Campaign:
             for folder, noted in unfinished(store.findings)
         )
         self.progress = Progress(counts)
+        self._measure()
         self._saved = time.monotonic()
         self._around = Surroundings(
             borders=borders(plan.kernel, plan.memory),
@@ -215,14 +216,17 @@ class _Campaign:
             progress.last_new = time.monotonic()
             if kept.edges:
                 progress.last_new_edge = progress.last_new
-        corpus = self._corpus
-        progress.features, progress.edges = len(corpus.features), len(corpus.edges)
-        progress.kept = len(corpus.cases)
+        self._measure()
         if attempted.group is not None and attempted.group not in self._groups:
             self._groups.add(attempted.group)
             folder = self._store.finding_folder(attempted.group)
             note_finding(folder, attempted, self._plan.kernel)
             self._to_shrink.append(_Shrink(attempted, progress.seconds, folder))
+
+    def _measure(self) -> None:
+        progress, corpus = self.progress, self._corpus
+        progress.features, progress.edges = len(corpus.features), len(corpus.edges)
+        progress.kept = len(corpus.cases)
 
     def save(self) -> None:
         """Write how far the campaign is."""
