@@ -55,5 +55,5 @@ def edges_in(ram: Ram, place: range) -> frozenset[int]:
         counters = np.array(ram.array(place.start, np.uint8, len(place)))
     except AbsentMemory:
         return frozenset()  # a machine that is smaller than the kernel
-    gone = np.flatnonzero(counters)
+    gone = np.flatnonzero(counters != 0)  # of truths, which numpy counts faster
     return frozenset((gone * len(_LEAST) + _CLASSES[counters[gone]]).tolist())
