@@ -9,6 +9,7 @@ from harness.check.inspect import Inspection
 from harness.check.verdict import Verdict, Word
 from harness.check.verify import judge
 from harness.check.violation import Violation
+from harness.cover.edge_map import edge_map, edges_in
 from harness.fuzz.case import Case
 from harness.fuzz.features import features, tape_features
 from harness.fuzz.possible import why_impossible
@@ -37,6 +38,8 @@ class Attempt:
     word: Word | None
     """None when the case is impossible: no boot loader leaves memory like that."""
     features: frozenset[str] = frozenset()
+    edges: frozenset[int] = frozenset()
+    """Ways that it went through the kernel's code; numbers that mean nothing for another kernel."""
     violations: tuple[Violation, ...] = ()
     group: str | None = None
     """What is wrong and where, without numbers: two cases with one group show the same bug."""
@@ -63,7 +66,9 @@ def attempt(case: Case, kernel: KernelImage, pool: Pool) -> Attempt:
         return _boot(case, spec, pool)
     except QemuFailed as error:
         violation = Violation("ending.qemu-died", f"QEMU failed: {error}", ("V10",))
-        return Attempt(case, "finding", frozenset(), (violation,), violation.kind, qemu_died=True)
+        return Attempt(
+            case, "finding", violations=(violation,), group=violation.kind, qemu_died=True
+        )
 
 
 def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
@@ -75,10 +80,12 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
         if case.steps and inspection is not None and not violations:
             violations, of_tape = _run_tape(guest, case, inspection)
             found |= of_tape
+        edges = _edges(guest, pool)
     return Attempt(
         case,
         "finding" if violations else verdict.verdict,
         found,
+        edges,
         violations,
         group_of(verdict, violations),
         qemu_died=ending.kind is EndingKind.QEMU_DIED,
@@ -99,6 +106,14 @@ def _run_tape(
         return (), frozenset()
     except TapeError as error:
         return (Violation("tape.broken", str(error), ("V9", "V11")),), frozenset()
+
+
+def _edges(guest: Guest, pool: Pool) -> frozenset[int]:
+    """Return what the pool's observer saw; without one, what the kernel itself noted."""
+    if pool.observer is not None:
+        return pool.observer.seen()
+    place = edge_map(guest.kernel)
+    return frozenset() if place is None else edges_in(guest.ram, place)
 
 
 def group_of(verdict: Verdict, violations: tuple[Violation, ...]) -> str | None:
