@@ -34,7 +34,7 @@ _CAUSES = (
 
 _OPERATION = re.compile(r"operation \d+, (\w+)")
 _REPORTED = ("ending.panic", "ending.refused")
-_REPORTING = {"panic", "pvpanic", "refuse", "assert", "abort", "die", "oops", "bug", "halt"} | {
+_REPORTING = {"panic", "pvpanic", "assert", "abort", "die", "oops", "bug", "halt"} | {
     *("trap", "traps", "isr", "irq", "exception", "exceptions", "interrupt", "interrupts")
 }
 """Words in names of functions and source files that tell of an error and do not make it."""

@@ -53,7 +53,7 @@ MAIN = (frame("mm_init", "mm/mm.c"), frame("kernel_main", "main.c"))
             "ending.panic in mm_init, called from kernel_main",
         ),
         (
-            [("refuse", "lib/refuse.c"), ("map_init", "map.c")],
+            [("refuse", "lib/panic.c"), ("map_init", "map.c")],
             "ending.refused",
             "ending.refused in map_init, called from mm_init",
         ),
