@@ -48,6 +48,18 @@ ALL_LDFLAGS += --wrap=serial_enable_wakeup --wrap=trap_handle -e plant_entry
 endif
 
 SOURCES := $(sort $(shell cd source && find kernel $(PLANTED) -name '*.c' -o -name '*.S'))
+
+# COVERAGE=1: the code that deals with boot information and memory tells which ways it goes, by the
+# compiler's calls of lib/coverage.c. No interrupt handler is among it: the same boot goes the same
+# ways. Nor is what goes through every frame: to tell of each would double a boot.
+COVERAGE :=
+ifeq ($(COVERAGE),1)
+TELLING := $(filter-out kernel/mm/frames/mem_map.c,$(filter kernel/boot/% kernel/mm/%,$(SOURCES)))
+else
+SOURCES := $(filter-out kernel/lib/coverage.c,$(SOURCES))
+endif
+coverage = $(if $(filter $(1),$(TELLING)),-fsanitize-coverage=trace-pc)
+
 OBJECTS := $(SOURCES:%=%.o)
 
 kernel.elf: $(OBJECTS) $(SCRIPTS) link-flags
@@ -58,14 +70,15 @@ compile = out=$$PWD && cd -P source && \
 
 $(filter %.c.o,$(OBJECTS)): %.c.o: source/%.c compile-flags
 	@mkdir -p $(@D)
-	$(call compile,$(ALL_CFLAGS)) $*.c
+	$(call compile,$(ALL_CFLAGS) $(call coverage,$*.c)) $*.c
 
 $(filter %.S.o,$(OBJECTS)): %.S.o: source/%.S compile-flags
 	@mkdir -p $(@D)
 	$(call compile,$(ALL_ASFLAGS)) $*.S
 
 # Files that change only when their contents do: what hangs on them is then built again.
-compile_text = $(shell $(CC) --version | head -n 1) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_ASFLAGS)
+compile_text = $(shell $(CC) --version | head -n 1) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_ASFLAGS) \
+	$(TELLING)
 link_text = $(shell $(LD) --version | head -n 1) $(ALL_LDFLAGS) $(SCRIPT) $(OBJECTS)
 
 compile-flags: text = $(compile_text)

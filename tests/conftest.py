@@ -30,6 +30,12 @@ def identity_kernel() -> KernelImage:
 
 
 @pytest.fixture(scope="session")
+def telling_kernel() -> KernelImage:
+    """The bundled kernel, compiled to tell which ways through its code it goes."""
+    return build(bundled_description(), {"COVERAGE": "1"})
+
+
+@pytest.fixture(scope="session")
 def source_copy(tmp_path_factory: pytest.TempPathFactory) -> SourceCopy:
     """A copy of the kernel's source to plant bugs in, one for all test processes."""
     base = tmp_path_factory.getbasetemp()

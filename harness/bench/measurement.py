@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+CORES = frozenset(os.sched_getaffinity(0))
+"""Those that this process may use, before it keeps to one."""
+
 
 @dataclass(frozen=True)
 class Measurement:

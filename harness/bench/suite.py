@@ -8,6 +8,7 @@ from harness.bench import (
     blame,
     boots,
     decoding,
+    fuzzing,
     growth,
     initialisation,
     round_trips,
@@ -31,5 +32,8 @@ BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
     "buddy_free_instructions": tapes.measure,
     "cost_growth": growth.measure,
     "blame_seconds": blame.measure,
+    "fuzz_cases_per_second": fuzzing.measure_rate,
+    "fuzz_two_worker_efficiency": fuzzing.measure_efficiency,
+    "fuzz_speedup_vs_multiboot": fuzzing.measure_speedup,
 }
 """Name → what measures it; one that measures several figures stands under each."""

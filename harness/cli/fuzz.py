@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from harness.cli.options import kernel_options, load_or_build, parse_size
 from harness.fuzz.campaign import Plan, Progress, run_campaign
 from harness.fuzz.finding import Finding, case_in_words, known_groups
 from harness.fuzz.store import Store, StoreError, open_store
+from harness.fuzz.subject import Source, Subject, choose_subject
 
 _LINE_SECONDS = 5.0
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -57,6 +58,11 @@ class DurationType(click.ParamType[float]):
     show_default=True,
     help="Where corpus and findings go.",
 )
+@click.option(
+    "--coverage",
+    type=click.Choice([source.value for source in Source]),
+    help="Who tells which code is executed. Default: the compiler, else QEMU, if they can.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the campaign in the folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def fuzz(
@@ -68,6 +74,7 @@ def fuzz(
     jobs: int | None,
     seed: int,
     folder: Path,
+    coverage: str | None,
     resume: bool,
     as_json: bool,
 ) -> int:
@@ -84,15 +91,26 @@ def fuzz(
       harness fuzz --kernel ~/mykernel --folder ~/campaign --resume
       harness fuzz --cases 1000 --jobs 1 --seed 7       the same cases each time
     """
-    image = load_or_build(kernel, variables)
-    plan = Plan(image, parse_size(memory), seed, jobs or os.cpu_count() or 1, cases, seconds)
+    size = parse_size(memory)
     with open_store(folder) as store:
-        if store.counts() is not None and not resume:
+        before = store.counts()
+        if before is not None and not resume:
             raise StoreError(f"{folder} holds a campaign: --resume goes on, --folder takes another")
+        subject = choose_subject(
+            load_or_build(kernel, variables),
+            size,
+            lambda more: load_or_build(kernel, {**variables, **more}),
+            Source(coverage) if coverage else None,
+            before.kernel if before else None,
+        )
+        plan = Plan(subject.kernel, size, seed, jobs or os.cpu_count() or 1, cases, seconds)
+        plan = replace(plan, plain=subject.plain, blocks=subject.source is Source.QEMU)
         progress, interrupted = _run(plan, store, quiet=as_json)
         known = len(known_groups(store.findings))
-        if progress is not None:
-            click.echo(_as_json(progress, known) if as_json else _summary(progress, known, folder))
+        if progress is not None and as_json:
+            click.echo(_as_json(progress, subject, known))
+        elif progress is not None:
+            click.echo(_summary(progress, subject, known, folder))
     if interrupted:
         raise KeyboardInterrupt
     return EXIT_FINDINGS if known else EXIT_GOOD
@@ -141,11 +159,13 @@ def _shown(quiet: bool) -> Iterator[Callable[[str, bool], None]]:
 
 def _line(progress: Progress) -> str:
     counts, seconds = progress.counts, progress.seconds
-    new = time.monotonic() - progress.last_new
     rate = progress.done / seconds if seconds else 0.0
+    edges = f"{progress.edges} edges, " if progress.edges else ""
+    last = progress.last_new_edge if progress.edges else progress.last_new
     return (
-        f"{counts.cases} cases, {rate:.0f}/s, {progress.features} features, {progress.kept} kept, "
-        f"{len(progress.findings)} findings, last new {new:.0f} s ago"
+        f"{counts.cases} cases, {rate:.0f}/s, {edges}{progress.features} features, "
+        f"{progress.kept} kept, {len(progress.findings)} findings, "
+        f"last new {'edge' if edges else 'feature'} {time.monotonic() - last:.0f} s ago"
     )
 
 
@@ -154,20 +174,35 @@ def _found(finding: Finding) -> str:
     return f"FINDING after {finding.seconds:.1f} s: {finding.group}\n  on {where}"
 
 
-def _summary(progress: Progress, known: int, folder: Path) -> str:
+def _summary(progress: Progress, subject: Subject, known: int, folder: Path) -> str:
     counts = progress.counts
     text = (
         f"{counts.cases} cases: {counts.refused} rightly refused, {counts.impossible} impossible, "
-        f"{counts.lost} lost; {progress.features} features, {progress.kept} cases kept; "
-        f"{known} finding{'s' * (known != 1)}"
+        f"{counts.lost} lost; {_edges(progress, subject)}{progress.features} features, "
+        f"{progress.kept} cases kept; {known} finding{'s' * (known != 1)}"
     )
-    return text + (f" in {folder / 'findings'}" if known else "")
+    if known:
+        text += f" in {folder / 'findings'}"
+    if subject.why_none:
+        text += f"\nWithout edges, by features alone: {subject.why_none}"
+    return text
 
 
-def _as_json(progress: Progress, known: int) -> str:
+def _edges(progress: Progress, subject: Subject) -> str:
+    if subject.source is Source.NONE:
+        return ""
+    since = time.monotonic() - progress.last_new_edge
+    return f"{progress.edges} edges, the last new one {since:.0f} s before the end, "
+
+
+def _as_json(progress: Progress, subject: Subject, known: int) -> str:
+    since = time.monotonic() - progress.last_new_edge
     found = {
         **asdict(progress.counts),
         "features": progress.features,
+        "coverage": subject.source.value,
+        "edges": progress.edges,
+        "seconds_since_new_edge": since if progress.edges else None,
         "kept": progress.kept,
         "findings": known,
         "rate": progress.done / progress.seconds,

@@ -1,12 +1,12 @@
 /*
- * A plugin for QEMU's TCG that counts how often each instruction of a kernel is executed.
+ * A plugin for QEMU's TCG that counts how often a kernel's instructions are executed.
  *
  *     -plugin executed.so,table=FILE
  *
- * `table` begins with struct header; harness/cover/executed.py lays it out and reads it. Each range
- * of addresses has one counter a byte, of which that of an instruction's first byte counts. The
- * prototypes are those of the plugin API's version 1 (QEMU, docs/devel/tcg-plugins.rst): Debian
- * ships no qemu-plugin.h.
+ * `table` begins with struct header; harness/cover/table.py lays it out and reads it. Each range of
+ * addresses has one counter a byte, of which that of an instruction's first byte counts; with fewer
+ * counters than bytes they are taken in turn. The prototypes are those of the plugin API's
+ * version 1 (QEMU, docs/devel/tcg-plugins.rst): Debian ships no qemu-plugin.h.
  */
 #include <fcntl.h>
 #include <stddef.h>
@@ -38,6 +38,8 @@ struct range {
 };
 
 struct header {
+    uint64_t blocks;   /* 0: each instruction counts; 1: the first one of each block of QEMU's */
+    uint64_t counters; /* how many there are */
     uint64_t ranges;
     struct range range[];
 };
@@ -50,7 +52,7 @@ static uint64_t *counter_of(uint64_t address)
     for (uint64_t i = 0; i < header->ranges; i++) {
         struct range *range = &header->range[i];
         if (address - range->start < range->size)
-            return &counters[range->first + address - range->start];
+            return &counters[(range->first + address - range->start) % header->counters];
     }
     return NULL;
 }
@@ -58,7 +60,8 @@ static uint64_t *counter_of(uint64_t address)
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 {
     (void)id;
-    for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); i++) {
+    size_t count = header->blocks ? 1 : qemu_plugin_tb_n_insns(block);
+    for (size_t i = 0; i < count; i++) {
         struct qemu_plugin_insn *instruction = qemu_plugin_tb_get_insn(block, i);
         uint64_t *counter = counter_of((uint32_t)qemu_plugin_insn_vaddr(instruction));
         if (counter)

@@ -1,29 +1,18 @@
-"""How often each instruction of a kernel is executed, counted by a plugin inside QEMU.
-
-It takes no rebuilding of the kernel and no debug information. The plugin is ``executed.c`` beside
-this file.
-"""
+"""How often each instruction of a kernel is executed."""
 
 from __future__ import annotations
 
-import mmap
-import os
 from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
+from harness.cover.table import Counts, Table
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import SpecError
-from harness.machine.plugin import compiled, plugin_arguments
-from harness.machine.qemu import Extra, path_of
+from harness.machine.qemu import Extra
+
+__all__ = ["MOST_CODE", "Counts", "Executed"]
 
 MOST_CODE = 64 << 20
 """Bytes of executable segments whose instructions can be counted."""
-
-_RANGE = np.dtype([("start", "<u8"), ("size", "<u8"), ("first", "<u8")])
-
-Counts = npt.NDArray[np.uint64]
 
 
 class Executed:
@@ -34,37 +23,15 @@ class Executed:
 
     def __init__(self, kernel: KernelImage) -> None:
         """Make counters; raise :class:`SpecError` for more code than ``MOST_CODE``."""
-        self._segments = [segment for segment in kernel.segments if segment.executable]
-        code = sum(segment.memory_size for segment in self._segments)
+        code = sum(segment.memory_size for segment in kernel.segments if segment.executable)
         if code > MOST_CODE:
             raise SpecError(f"the kernel has {code} bytes of code: at most {MOST_CODE} are counted")
-        ranges = self._ranges()
-        start = 8 + len(ranges) * _RANGE.itemsize
-        self._file = os.memfd_create("executed")
-        try:
-            size = start + 8 * max(1, code)
-            os.ftruncate(self._file, size)
-            self._mapped = mmap.mmap(self._file, size)
-        except BaseException:
-            os.close(self._file)
-            raise
-        np.frombuffer(self._mapped, "<u8", 1)[0] = len(ranges)
-        np.frombuffer(self._mapped, _RANGE, len(ranges), 8)[:] = ranges
-        self._counters = np.frombuffer(self._mapped, "<u8", code, start)
-
-    def _ranges(self) -> npt.NDArray[np.void]:
-        """Return where code runs: at its virtual addresses, and before paging at its physical."""
-        rows, first = [], 0
-        for segment in self._segments:
-            rows += [(at, segment.memory_size, first) for at in {segment.virtual, segment.physical}]
-            first += segment.memory_size
-        return np.array(rows, dtype=_RANGE)
+        self._table = Table(kernel)
 
     @property
     def extra(self) -> Extra:
         """What QEMU must be given; raise :class:`ToolMissing` without a C compiler."""
-        plugin = compiled(__package__, "executed.c")
-        return Extra(plugin_arguments(plugin, table=path_of(self._file)), (self._file,))
+        return self._table.extra
 
     def counts(self) -> dict[int, Counts]:
         """Return how often each instruction was executed up to now.
@@ -73,8 +40,10 @@ class Executed:
         at which a debugger stopped the CPU counts once more.
         """
         found, first = {}, 0
-        for segment in self._segments:
-            found[segment.virtual] = self._counters[first : first + segment.memory_size].copy()
+        for segment in self._table.segments:
+            found[segment.virtual] = self._table.counters[
+                first : first + segment.memory_size
+            ].copy()
             first += segment.memory_size
         return found
 
@@ -82,4 +51,4 @@ class Executed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._file)
+        self._table.__exit__()

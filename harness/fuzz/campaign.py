@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
+from harness.cover.blocks import Blocks
 from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
@@ -23,7 +24,7 @@ from harness.fuzz.finding import (
 )
 from harness.fuzz.mutator import mutate
 from harness.fuzz.shrink import MEMORIES, MOST_BOOTS, shrink
-from harness.fuzz.store import Counts, Kept, Store, StoreError
+from harness.fuzz.store import Counts, Store, StoreError
 from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
@@ -46,6 +47,10 @@ class Plan:
     """In this session …"""
     most_seconds: float | None = None
     """… and for how long, apart from what is to be shrunk then."""
+    plain: KernelImage | None = None
+    """The same kernel as people use it, where :attr:`kernel` was compiled to tell its edges."""
+    blocks: bool = False
+    """QEMU tells the edges: see :mod:`harness.cover.blocks`."""
 
 
 @dataclass
@@ -56,12 +61,15 @@ class Progress:
     done: int = 0
     """Cases of this session that have been judged."""
     features: int = 0
+    edges: int = 0
     kept: int = 0
     findings: list[Finding] = field(default_factory=list)
     """Of this session."""
     started: float = field(default_factory=time.monotonic)
     last_new: float = field(default_factory=time.monotonic)
-    """When a case last showed something new."""
+    """When a case last showed something new …"""
+    last_new_edge: float = field(default_factory=time.monotonic)
+    """… and when that was an edge; the session's start as long as there was none."""
 
     @property
     def seconds(self) -> float:
@@ -92,7 +100,7 @@ def run_campaign(plan: Plan, store: Store) -> Generator[Progress, None, None]:
     """
     campaign = _Campaign(plan, store)
     results: Generator[tuple[_Job, _Result | WorkerLost], None, None]
-    results = work_through(campaign.next_job, _worker_for(plan.kernel), plan.jobs)
+    results = work_through(campaign.next_job, _worker_for(plan), plan.jobs)
     try:
         with closing(results):
             for job, result in results:
@@ -102,21 +110,26 @@ def run_campaign(plan: Plan, store: Store) -> Generator[Progress, None, None]:
         campaign.save()
 
 
-def _worker_for(kernel: KernelImage) -> Callable[[_Job, Pool], _Result]:
+def _worker_for(plan: Plan) -> Callable[[_Job, Pool], _Result]:
     def work(job: _Job, pool: Pool) -> _Result:
+        if plan.blocks and pool.observer is None:
+            pool.observer = Blocks(plan.kernel)
         if isinstance(job, Case):
-            return attempt(job, kernel, pool)
-        return _shrink(job, kernel, pool)
+            return attempt(job, plan.kernel, pool)
+        return _shrink(job, plan, pool)
 
     return work
 
 
-def _shrink(job: _Shrink, kernel: KernelImage, pool: Pool) -> Finding:
+def _shrink(job: _Shrink, plan: Plan, pool: Pool) -> Finding:
     group = job.first.group
+    kernel = plan.plain or plan.kernel
 
     def shows_bug(case: Case) -> bool:
         return attempt(case, kernel, pool).group == group
 
+    if not shows_bug(job.first.case):
+        kernel = plan.kernel  # it is larger and slower: not all that it shows the other does
     shrunk = shrink(job.first.case, shows_bug, job.most)
     again = attempt(shrunk.case, kernel, pool)
     finding = Finding(str(group), job.first, shrunk, again, job.seconds)
@@ -141,13 +154,14 @@ class _Campaign:
         self._seeds = seeds(plan.kernel, plan.memory)
         self._corpus = Corpus(list(self._seeds))
         for kept in store.corpus():
-            self._corpus.restore(kept.case, kept.new)
+            self._corpus.restore(kept)
         self._groups = known_groups(store.findings)
         self._to_shrink = deque(
             _Shrink(Attempt(noted.case, "finding", group=noted.group), 0.0, folder)
             for folder, noted in unfinished(store.findings)
         )
         self.progress = Progress(counts)
+        self._measure()
         self._saved = time.monotonic()
         self._around = Surroundings(
             borders=borders(plan.kernel, plan.memory),
@@ -206,15 +220,22 @@ class _Campaign:
         progress = self.progress
         progress.done += 1
         self._count(impossible=attempted.word is None, refused=attempted.word == "refused")
-        if new := self._corpus.consider(attempted):
-            self._store.keep(Kept(attempted.case, tuple(sorted(new))))
+        if (kept := self._corpus.consider(attempted)) is not None:
+            self._store.keep(kept)
             progress.last_new = time.monotonic()
-        progress.features, progress.kept = len(self._corpus.features), len(self._corpus.cases)
+            if kept.edges:
+                progress.last_new_edge = progress.last_new
+        self._measure()
         if attempted.group is not None and attempted.group not in self._groups:
             self._groups.add(attempted.group)
             folder = self._store.finding_folder(attempted.group)
             note_finding(folder, attempted, self._plan.kernel)
             self._to_shrink.append(_Shrink(attempted, progress.seconds, folder))
+
+    def _measure(self) -> None:
+        progress, corpus = self.progress, self._corpus
+        progress.features, progress.edges = len(corpus.features), len(corpus.edges)
+        progress.kept = len(corpus.cases)
 
     def save(self) -> None:
         """Write how far the campaign is."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from random import Random
 
 from harness.fuzz.attempt import Attempt
 from harness.fuzz.case import Case
 from harness.fuzz.steps import change_steps
+from harness.fuzz.store import Kept
 from harness.image.kernel_image import KernelImage
 from harness.maps import library
 from harness.maps.memory_map import MemoryMap
@@ -24,23 +24,28 @@ RECENT = 8
 
 @dataclass
 class Corpus:
-    """The cases that are kept, and the features that they showed."""
+    """The cases that are kept, and the features and edges that they showed."""
 
     cases: list[Case]
     features: set[str] = field(default_factory=set)
+    edges: set[int] = field(default_factory=set)
 
-    def consider(self, attempted: Attempt) -> frozenset[str]:
-        """Keep the case of an attempt that showed something new; return what that was."""
-        new = attempted.features - self.features
-        if new:
-            self.restore(attempted.case, new)
-        return new
+    def consider(self, attempted: Attempt) -> Kept | None:
+        """Keep the case of an attempt that showed something new; return it with what that was."""
+        features = attempted.features - self.features
+        edges = attempted.edges - self.edges
+        if not features and not edges:
+            return None
+        kept = Kept(attempted.case, tuple(sorted(features)), tuple(sorted(edges)))
+        self.restore(kept)
+        return kept
 
-    def restore(self, case: Case, features: Iterable[str]) -> None:
+    def restore(self, kept: Kept) -> None:
         """Take in a case that is to be kept, and what it showed."""
-        self.features.update(features)
-        if case not in self.cases:
-            self.cases.append(case)
+        self.features.update(kept.new)
+        self.edges.update(kept.edges)
+        if kept.case not in self.cases:
+            self.cases.append(kept.case)
 
     def choose(self, random: Random) -> Case:
         """Return a case to change next."""

@@ -55,10 +55,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Kept:
-    """A case of the corpus, and the features that no case before it had shown."""
+    """A case of the corpus, and the features and edges that no case before it had shown."""
 
     case: Case
     new: tuple[str, ...]
+    edges: tuple[int, ...] = ()
 
 
 class Store:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from harness.image.c_type import CType
@@ -26,6 +26,7 @@ def check_consistency(reader: TableReader, description: Description) -> None:
         _check_zones,
         _check_types,
         _check_presets,
+        _check_coverage,
         _check_moments,
         _check_firmware_map,
         _check_metadata,
@@ -201,15 +202,25 @@ def _check_physical_links(reader: TableReader, index: int, lists: FreeLists) -> 
 
 
 def _check_presets(reader: TableReader, description: Description) -> None:
-    where: Where
     names = [preset.name for preset in description.presets]
-    settable = description.build.variables if description.build else ()
     for index, preset in enumerate(description.presets):
         if names.index(preset.name) != index:
-            where = ("presets", index, "name")
+            where: Where = ("presets", index, "name")
             raise reader.error(where, f"there is a preset {preset.name!r} already")
-        for name in preset.variables:
-            if name not in settable:
-                known = ", ".join(settable) or "none"
-                where = ("presets", index, "variables", name)
-                raise reader.error(where, f"is not among [build] variables ({known})")
+        _check_settable(reader, description, ("presets", index, "variables"), preset.variables)
+
+
+def _check_coverage(reader: TableReader, description: Description) -> None:
+    if description.coverage is not None:
+        where = ("coverage", "variables")
+        _check_settable(reader, description, where, description.coverage.variables)
+
+
+def _check_settable(
+    reader: TableReader, description: Description, where: Where, variables: Iterable[str]
+) -> None:
+    settable = description.build.variables if description.build else ()
+    for name in variables:
+        if name not in settable:
+            known = ", ".join(settable) or "none"
+            raise reader.error((*where, name), f"is not among [build] variables ({known})")

@@ -15,7 +15,16 @@ from harness.image.consistency import check_consistency
 from harness.image.schema.frames import Bitmap, Bump, FrameTable, FreeLists, Held, Metadata, PairMap
 from harness.image.schema.heaps import Caches, HeaderChain, Heap, LargeBlocks, SubblockHeap
 from harness.image.schema.layout import FirmwareMap, PageTables, Zone
-from harness.image.schema.running import Boot, Build, Console, Fuzz, Monitor, Preset, Tape
+from harness.image.schema.running import (
+    Boot,
+    Build,
+    Console,
+    Coverage,
+    Fuzz,
+    Monitor,
+    Preset,
+    Tape,
+)
 from harness.image.schema.spaces import AddressSpaces
 from harness.image.schema.types import DeclaredType
 from harness.image.toml_table import TableReader, Where, read_toml
@@ -53,6 +62,7 @@ class Description:
     metadata: tuple[Metadata, ...] = ()
     address_spaces: AddressSpaces | None = None
     tape: Tape | None = None
+    coverage: Coverage | None = None
     path: Path | None = field(default=None, metadata={"toml": False})
     """Where it was read from."""
     lines: Mapping[Where, int] = field(

@@ -23,7 +23,7 @@ BLOCK = 4 << 20
 """Unit in which RAM is filled ahead of the first boot."""
 EAGER = 64 << 20
 """RAM below this offset is always filled ahead."""
-TOUCHED_LIMIT = 8 << 20
+TOUCHED_LIMIT = 2 << 20
 """Bytes that are filled before every boot without asking whether the last one touched them."""
 MEMFD_NAME = "guest-ram"
 POISON = 0xA5

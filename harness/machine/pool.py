@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Protocol, Self
 
 from harness.machine.guest import Guest
 from harness.machine.layout import has_display, one_piece
 from harness.machine.limits import check_spec
 from harness.machine.machine import Machine
+from harness.machine.qemu import Extra
 from harness.machine.spec import BootPath, MachineSpec
 
 MAX_BYTES = 1 << 30
 """Of the host's memory that the guests of one pool may keep between boots."""
 
 _Key = tuple[object, ...]
+
+
+class Observer(Protocol):
+    """Something inside QEMU that sees what a guest does."""
+
+    @property
+    def extra(self) -> Extra:
+        """What QEMU must be given."""
+        ...
+
+    def clear(self) -> None:
+        """Forget what was seen: another guest is to boot."""
+        ...
+
+    def seen(self) -> frozenset[int]:
+        """Return the numbers of the places at which the guest has been since then."""
+        ...
 
 
 class Pool:
@@ -31,6 +49,8 @@ class Pool:
         self._size = size
         self._max_bytes = max_bytes
         self._machines: dict[_Key, Machine] = {}
+        self.observer: Observer | None = None
+        """Sees every guest, if it is set before the first one boots."""
 
     def boot(self, spec: MachineSpec) -> Guest:
         """Return a guest like :meth:`Machine.boot`; it is valid until the pool's next boot."""
@@ -39,10 +59,12 @@ class Pool:
         machine = self._machines.pop(key, None)
         self._make_room()
         if machine is None:
-            machine = Machine(spec)
+            machine = Machine(spec, self.observer.extra if self.observer else None)
         # The newest is last. Known to the pool before it starts: an interrupt must not lose it.
         self._machines[key] = machine
         try:
+            if self.observer is not None:
+                self.observer.clear()
             return machine.boot(spec)
         except BaseException:
             del self._machines[key]

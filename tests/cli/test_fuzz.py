@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.cli.conftest import Run
 
 EMPTY_MAP = '{"entries": [{"base": 0, "length": 16777216, "type": 2}]}'
 
 
+pytestmark = pytest.mark.usefixtures("telling_kernel")  # built already: nothing is said of that
+
+
 def test_a_short_campaign_ends_in_a_summary(harness: Run) -> None:
     answer = harness("fuzz", "--cases", "10", "--jobs", "1", "--memory", "16M")
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith("10 cases: ")
+    assert re.search(r"; \d{3,} edges, the last new one \d+ s before the end, ", answer.stdout)
     assert "0 findings" in answer.stdout
 
 
-def test_its_summary_as_json_is_nothing_else(harness: Run) -> None:
-    answer = harness("fuzz", "--cases", "3", "--jobs", "1", "--memory", "16M", "--json")
-    assert json.loads(answer.stdout)["cases"] == 3
+@pytest.mark.parametrize("coverage", ["compiler", "qemu", "none"])
+def test_its_summary_as_json_is_nothing_else(harness: Run, coverage: str) -> None:
+    campaign = ("fuzz", "--cases", "3", "--jobs", "1", "--memory", "16M", "--coverage", coverage)
+    answer = harness(*campaign, "--json")
+    found = json.loads(answer.stdout)
+    assert found["cases"] == 3
+    assert found["coverage"] == coverage
+    assert (found["edges"] > 100) == (coverage != "none")
+    assert (found["seconds_since_new_edge"] is None) == (coverage == "none")
     assert answer.stderr == ""
 
 

@@ -142,6 +142,11 @@ MISTAKES = [
         3,
         "presets[0].variables.CC: is not among [build] variables (none)",
     ),
+    (
+        '[coverage]\nmap = "m"\nvariables = { CC = "gcc" }',
+        3,
+        "coverage.variables.CC: is not among [build] variables (none)",
+    ),
     (_SUBBLOCKS + "subblock = 0", 7, "subblock_heaps[0].subblock: 4096 is no multiple of 0"),
     (_SUBBLOCKS + "subblock = 48", 7, "subblock_heaps[0].subblock: 4096 is no multiple of 48"),
     ('"a\\nb" = 1', 1, r"'a\nb': unknown key"),

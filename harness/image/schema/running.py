@@ -92,6 +92,17 @@ class Monitor:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """Where a kernel that was compiled for it notes which ways through its code it goes."""
+
+    map: str
+    """An array of bytes at file scope, all 0 at the kernel's entry: a counter for each step from
+    one place in the code to the next."""
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Build variables with which it is compiled for that; without any, it always is."""
+
+
+@dataclass(frozen=True)
 class Tape:
     """A boot module full of operations that the kernel carries out at one command.
 

@@ -169,11 +169,7 @@ static void push_run(pfn_t frame, pfn_t end)
 static void buddy_receive(pfn_t first, pfn_t count)
 {
     ASSERT(first < mem_map_frames && count <= mem_map_frames - first);
-    for (struct page *page = &mem_map[first]; page < &mem_map[first + count]; page++) {
-        ASSERT(page->flags == PAGE_RESERVED && page->count == 1);
-        page->count = 0;
-        page->flags = 0;
-    }
+    mem_map_release(first, count);
     push_run(first, first + count);
 }
 

@@ -35,3 +35,12 @@ void mem_map_init(void)
         start = end;
     }
 }
+
+void mem_map_release(pfn_t first, pfn_t count)
+{
+    for (struct page *page = &mem_map[first]; page < &mem_map[first + count]; page++) {
+        ASSERT(page->flags == PAGE_RESERVED && page->count == 1);
+        page->count = 0;
+        page->flags = 0;
+    }
+}

@@ -26,6 +26,9 @@ extern pfn_t mem_map_frames;
 void mem_map_reserve(void);
 void mem_map_init(void);
 
+/* Reserved frames that are in mem_map become frames that the allocator may give out. */
+void mem_map_release(pfn_t first, pfn_t count);
+
 static inline pfn_t page_to_pfn(const struct page *page)
 {
     return page - mem_map;
