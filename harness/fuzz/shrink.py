@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from harness.fuzz.case import Case, Step
 from harness.fuzz.rounder import rounder_regions, rounder_sizes
 from harness.fuzz.sound import sound
+from harness.machine.multiboot import build_map
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
@@ -103,7 +104,14 @@ def _fewer_entries(search: _Search) -> None:
 
 
 def _with_entries(case: Case, entries: tuple[Region, ...]) -> Case:
-    return replace(case, map=MemoryMap(entries))
+    """Return the case with another map; a length that is claimed for it stays as wrong as it is."""
+    shape = case.shape
+    if shape.map_length is not None:
+        grown = len(build_map(entries, shape.entry_sizes)) - len(
+            build_map(case.map.entries, shape.entry_sizes)
+        )
+        shape = replace(shape, map_length=max(0, shape.map_length + grown))
+    return replace(case, map=MemoryMap(entries), shape=shape)
 
 
 def _fewer_modules(search: _Search) -> None:

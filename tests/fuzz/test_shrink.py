@@ -126,3 +126,17 @@ def test_the_same_case_shrinks_in_the_same_way() -> None:
         return len(case.map.entries) > 3 and case.memory > 8 * MIB
 
     assert shrink(CROWDED, shows_bug) == shrink(CROWDED, shows_bug)
+
+
+def test_a_claimed_length_stays_as_wrong_as_it_is() -> None:
+    """Which entry is cut short does not depend on how many there are before it."""
+    entries = tuple(Region(number * MIB, MIB // 2, 1) for number in range(16))
+
+    def shows_bug(case: Case) -> bool:
+        length = case.shape.map_length
+        return length is not None and length % 24 == 4 and length // 24 < len(case.map.entries)
+
+    case = Case(64 * MIB, MemoryMap(entries), shape=BootInformationShape(map_length=24 * 15 + 4))
+    smallest = shrink(case, shows_bug).case
+    assert len(smallest.map.entries) == 1
+    assert smallest.shape.map_length == 4
