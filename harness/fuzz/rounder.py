@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.maps.region import ADDRESS_SPACE, Region
+from harness.maps.region import ADDRESS_SPACE, PAGE_SIZE, Region
 
 UNITS = (1 << 30, 1 << 24, 1 << 20, 1 << 16, 1 << 12, 1 << 10)
 """Bytes to whose multiples a map's numbers are rounded, the roundest first."""
@@ -30,11 +30,16 @@ def rounder_regions(region: Region) -> Iterator[Region]:
 
 
 def _rounder(number: int) -> Iterator[int]:
-    """Yield the multiples of each smaller unit next to a number that is none, the nearer first."""
+    """Yield the multiples of each smaller unit next to a number that is none, the nearer first.
+
+    Where it lies within its page may be what matters: so also the same place in a rounder page.
+    """
     for unit in UNITS:
         below = number // unit * unit
         if 0 < below < number:
             yield from sorted((below, below + unit), key=lambda multiple: abs(multiple - number))
+        if unit > PAGE_SIZE and below + number % PAGE_SIZE < number:
+            yield below + number % PAGE_SIZE
 
 
 def rounder_sizes(size: int) -> Iterator[int]:

@@ -140,3 +140,14 @@ def test_a_claimed_length_stays_as_wrong_as_it_is() -> None:
     smallest = shrink(case, shows_bug).case
     assert len(smallest.map.entries) == 1
     assert smallest.shape.map_length == 4
+
+
+def test_what_lies_within_a_page_comes_down_to_little_memory() -> None:
+    def shows_bug(case: Case) -> bool:
+        reach = case.memory
+        return any(entry.base % 4096 and entry.end <= reach for entry in case.map.entries)
+
+    case = Case(64 * MIB, MemoryMap((Region(50 * MIB + 0x123, 5 * MIB, 1),)))
+    smallest = shrink(case, shows_bug).case
+    assert smallest.memory == 4 * MIB
+    assert smallest.map.entries[0].base < 4096
