@@ -51,13 +51,16 @@ class Findings:
         address: int | None = None,
         physical: bool = True,
         word: int | None = None,
+        length: int = 0,
     ) -> None:
         """Report one violation of ``kind``, which is named within the family."""
         self._found[kind] += 1
         self._breaks[kind] = properties
         if self._found[kind] <= LIMIT:
             name = f"{self._family}.{kind}"
-            self._violations.append(Violation(name, message, properties, address, physical, word))
+            self._violations.append(
+                Violation(name, message, properties, address, physical, word, length)
+            )
 
     def add_each(
         self,
@@ -131,7 +134,8 @@ class Findings:
             first, end = offset + int(row[0]), offset + int(row[1])
             ending = in_number(what, one=end - first == 1)
             message = f"{in_words(first, end)} {is_or_are(first, end)} {ending}"
-            self.add(kind, message, properties, first * FRAME_SIZE, physical, word_of(first))
+            start, length = first * FRAME_SIZE, (end - first) * FRAME_SIZE
+            self.add(kind, message, properties, start, physical, word_of(first), length)
         self._found[kind] += max(0, len(rows) - LIMIT)
 
     def result(self) -> tuple[Violation, ...]:

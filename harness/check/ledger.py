@@ -269,10 +269,10 @@ def _report_owners(
     names = [name for bit, name in enumerate(ledger.names) if key >> bit & 1]
     reason = key >> _MODEL_WORD
     words = f"{frames_in_words(first, end)} {is_or_are(first, end)}"
-    address = first * FRAME_SIZE
+    address, length = first * FRAME_SIZE, (end - first) * FRAME_SIZE
     if RESERVED not in names:
         message = f"{words} owned by both {' and '.join(names)}"
-        findings.add("two-owners", message, ("V4",), address, word=word)
+        findings.add("two-owners", message, ("V4",), address, word=word, length=length)
         return
     others = [name for name in names if name != RESERVED]
     kind = "free-reserved" if FREE in others else "owned-reserved"
@@ -286,4 +286,4 @@ def _report_owners(
     but = in_number(verb.get(reason, "[holds|hold]"), one=end - first == 1)
     said = " and ".join(f"owned by {name}" if name != FREE else FREE for name in others)
     message = f"{words} {said}, but {but} {model.reasons[reason]}"
-    findings.add(kind, message, breaks, address, word=word)
+    findings.add(kind, message, breaks, address, word=word, length=length)

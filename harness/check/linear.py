@@ -8,6 +8,7 @@ where the image lies.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,7 @@ class LinearMap:
         return slice(first, max(first, pages.stop - self.pages.start))
 
 
+@lru_cache(maxsize=8)
 def linear_maps(kernel: KernelImage) -> tuple[LinearMap, ...]:
     """Return the linear maps that ``kernel``'s description promises."""
     described = kernel.description.page_tables.linear
@@ -102,6 +104,7 @@ def _linear_map(kernel: KernelImage, mapping: LinearMapping) -> LinearMap:
     )
 
 
+@lru_cache(maxsize=8)
 def window_pages(kernel: KernelImage) -> tuple[range, ...]:
     """Return the virtual pages of each window that ``kernel``'s description promises."""
     described = kernel.description.page_tables.window

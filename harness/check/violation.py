@@ -22,6 +22,8 @@ class Violation:
     word: int | None = None
     """Physical address of what is wrong in memory itself, where that is known: the page table
     entry, the frame table's element, the link, the header, the counter, the bitmap's word."""
+    length: int = 0
+    """Bytes from ``address`` on that it is about, where those are whole frames or pages."""
 
     def __str__(self) -> str:
         """Return one line: kind, words, and the address if the words lack it."""

@@ -36,6 +36,8 @@ class AddressSpace:
             self._virtual, self._physical, self._size = [0], [0], [1 << 32]
         else:
             self._virtual, self._physical, self._size = _stretches(tables.mappings)
+        self._window = 0, 0, memoryview(b"")
+        """Virtual start and end of the RAM that was looked at last, and its bytes."""
 
     def stretch(self, virtual: int) -> tuple[int, int]:
         """Return where a virtual address lies physically, and how far it goes on like that.
@@ -87,6 +89,27 @@ class AddressSpace:
             return b"".join(self.ram.read(piece.start, len(piece)) for piece in pieces)
         except AbsentMemory as error:
             raise NotReadable(virtual, str(error)) from None
+
+    def number(self, virtual: int, size: int) -> int:
+        """Return the little-endian unsigned integer of ``size`` bytes at a virtual address.
+
+        Raise :class:`NotReadable`.
+        """
+        start, end, view = self._window
+        if not start <= virtual <= end - size:
+            return self._number_elsewhere(virtual, size)
+        return int.from_bytes(view[virtual - start : virtual - start + size], "little")
+
+    def _number_elsewhere(self, virtual: int, size: int) -> int:
+        """Read a number, and look at the RAM around it for the next ones."""
+        index = bisect_right(self._virtual, virtual) - 1
+        if index >= 0 and virtual - self._virtual[index] < self._size[index]:
+            view = self.ram.view(self._physical[index])
+            if view is not None:
+                view = view[: self._size[index]]
+                start = self._virtual[index]
+                self._window = start, start + len(view), view
+        return int.from_bytes(self.read(virtual, size), "little")
 
     def array(self, virtual: int, dtype: npt.DTypeLike, count: int) -> npt.NDArray[np.generic]:
         """Return ``count`` elements; a view when they are contiguous in physical memory too."""

@@ -6,7 +6,7 @@ to them where memory goes on beyond what is mapped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +43,48 @@ class BlockNodes:
         self._chunks: dict[int, tuple[int, memoryview]] = {}
         """Start and words of RAM that holds a whole aligned chunk."""
         self._looks = 0
+        self._shape = ListShape("null", self._type.member(description.next).offset, None)
 
-    def follow(self, first: int, order: int) -> tuple[npt.NDArray[np.int64], list[Break]]:
-        """Follow the list of one order from the ``first`` block; return its blocks' frames."""
-        shape = ListShape("null", self._type.member(self._description.next).offset, None)
-        chain = follow(shape, 0, first, self, self, self._limit)
-        nodes = np.array(chain.nodes, dtype=np.int64)
-        return nodes // FRAME_SIZE, [*chain.breaks, *self._contradictions(nodes, order)]
+    def follow(self, first: int) -> tuple[npt.NDArray[np.int64], list[Break]]:
+        """Follow a list from the ``first`` block; return its blocks' frames."""
+        chain = follow(self._shape, 0, first, self, self, self._limit)
+        return np.array(chain.nodes, dtype=np.int64) // FRAME_SIZE, list(chain.breaks)
+
+    def contradictions(
+        self, lists: Sequence[tuple[int, npt.NDArray[np.int64]]]
+    ) -> Iterator[list[Break]]:
+        """Yield, for the order and the frames of each list, what its nodes say that is not so.
+
+        All lists are looked at together first, since mostly there is nothing.
+        """
+        nodes = [frames * FRAME_SIZE for _, frames in lists]
+        before = [shifted(one) for one in nodes]
+        orders = np.repeat([order for order, _ in lists], [len(one) for one in nodes])
+        if self._agree(np.concatenate(nodes), np.concatenate(before), orders):
+            yield from ([] for _ in lists)
+            return
+        for (order, _), one in zip(lists, nodes, strict=True):
+            yield self._contradictions(one, order)
+
+    def _agree(
+        self,
+        nodes: npt.NDArray[np.int64],
+        before: npt.NDArray[np.int64],
+        orders: npt.NDArray[np.int64],
+    ) -> bool:
+        """Tell whether all nodes say what they must of themselves and the node before."""
+        description, column = self._description, self._context.evaluate.column
+        bytes_ = self._gather(nodes)
+        rows = bytes_.view(self._dtype).reshape(-1)
+        if description.previous is not None:
+            offset = self._type.member(description.previous).offset
+            if not np.array_equal(_words(bytes_, offset), before):
+                return False
+        if description.magic is not None and not column(description.magic, rows, self._type).all():
+            return False
+        if description.order is None:
+            return True
+        return np.array_equal(column(description.order, rows, self._type), orders)
 
     def reader(self, offset: int) -> Callable[[int], int]:
         """Return what reads the link ``offset`` bytes from a node's physical address."""
@@ -116,11 +151,18 @@ def _words(rows: npt.NDArray[np.uint8], offset: int) -> npt.NDArray[np.int64]:
     return words.view("<u4").reshape(-1).astype(np.int64)
 
 
+def shifted(nodes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the node before each one of a list; 0 before the first."""
+    before = np.empty_like(nodes)
+    before[:1], before[1:] = 0, nodes[:-1]
+    return before
+
+
 def _check_back(
     nodes: npt.NDArray[np.int64], found: npt.NDArray[np.int64], offset: int
 ) -> list[Break]:
     """Compare each back link with the node that led there; say where the first one differs."""
-    expected = np.concatenate(([0], nodes[:-1]))
+    expected = shifted(nodes)
     wrong = np.flatnonzero(found != expected)[:1].tolist()
     return [back_break(int(expected[at]), int(nodes[at]), int(found[at]), offset) for at in wrong]
 

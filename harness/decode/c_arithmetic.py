@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+_DIVISIONS = ("/", "%")
+_SHIFTS = ("<<", ">>")
 
 
 class ArithmeticFault(Exception):
@@ -97,21 +101,59 @@ def _fits(dtype: np.dtype[Any], bits: int, signed: bool) -> bool:
     return signed and dtype.itemsize * 8 <= bits
 
 
-def binary(symbol: str, left: Number, right: Number, type_: CType) -> Number:
-    """Calculate in ``type_``, the common type; comparisons give 0 or 1 (an array: bool)."""
-    if symbol in ("<<", ">>"):
+@dataclass(frozen=True)
+class Operation:
+    """An operator in one type; a comparison gives 0 or 1, of arrays: bool."""
+
+    of_integers: Callable[[int, int], int]
+    of_arrays: Callable[[Number, Number], Number]
+    """Where at least one operand may be an array."""
+
+
+@lru_cache(maxsize=1024)
+def operation(symbol: str, type_: CType) -> Operation | None:
+    """Return what calculates in ``type_``, the operands' common type; None for no operator.
+
+    Operands are values of their own types. Both raise :class:`ArithmeticFault`.
+    """
+    if symbol not in {*_COMPARISONS, *_OPERATIONS, *_DIVISIONS, *_SHIFTS}:
+        return None
+    general = partial(_binary, symbol, type_)
+    return Operation(_of_integers(symbol, type_) or general, general)
+
+
+def _of_integers(symbol: str, type_: CType) -> Callable[[int, int], int] | None:
+    """Return a shorter way for single integers, None where there is none."""
+    plain = type_.stripped
+    if plain.encoding is Encoding.BOOLEAN:
+        return None
+    mask, sign = (1 << 8 * plain.size) - 1, 1 << 8 * plain.size - 1
+    if symbol in _COMPARISONS:
+        compare = _COMPARISONS[symbol]
+        if plain.signed:  # then both operands are within it
+            return lambda left, right: int(compare(left, right))
+        return lambda left, right: int(compare(left & mask, right & mask))
+    if symbol in _OPERATIONS:
+        # Modulo a power of two it does not matter when operands are wrapped.
+        calculate = _OPERATIONS[symbol]
+        if plain.signed:
+            return lambda left, right: ((calculate(left, right) & mask) ^ sign) - sign
+        return lambda left, right: calculate(left, right) & mask
+    return None
+
+
+def _binary(symbol: str, type_: CType, left: Number, right: Number) -> Number:
+    if symbol in _SHIFTS:
         return _shift(symbol, left, right, type_)
     left, right = wrap(left, type_), wrap(right, type_)
     if symbol in _COMPARISONS:
         result = _COMPARISONS[symbol](left, right)
         return int(result) if isinstance(result, bool) else result
-    if symbol in ("/", "%"):
+    if symbol in _DIVISIONS:
         return wrap(_divide(symbol, left, right), type_)
-    if symbol in _OPERATIONS:
-        if not (symbol in _BITWISE and _narrow(left, right)):
-            left, right = _wide(left), _wide(right)
-        return wrap(_OPERATIONS[symbol](left, right), type_)
-    raise ArithmeticFault(f"there is no operator {symbol} here")
+    if not (symbol in _BITWISE and _narrow(left, right)):
+        left, right = _wide(left), _wide(right)
+    return wrap(_OPERATIONS[symbol](left, right), type_)
 
 
 def _narrow(left: Number, right: Number) -> bool:

@@ -74,9 +74,11 @@ def decode(
     description = kernel.description
     faults: list[DecodeFault] = []
     if description.page_tables.root is not None:
-        tables = _tables_at_root(context, faults, registers) or tables
-        space = AddressSpace(ram, tables)
-        context = Context(ram, kernel, space, Evaluator(kernel, space))
+        at_root = _tables_at_root(context, faults, registers)
+        if at_root is not None:
+            tables = at_root
+            space = AddressSpace(ram, tables)
+            context = Context(ram, kernel, space, Evaluator(kernel, space))
 
     def each(items: Iterable[D], what: Callable[[D], T | None]) -> tuple[T, ...]:
         found = (_attempt(context, faults, item.name, what, item) for item in items)
@@ -146,14 +148,20 @@ def decode(
 def _tables_at_root(
     context: Context, faults: list[DecodeFault], registers: ControlRegisters
 ) -> PageTables | None:
-    """Return the page tables whose root is described: found in memory as CR3 maps it."""
-    return _attempt(
+    """Return the page tables whose root is described: found in memory as CR3 maps it.
+
+    None when that cannot be found, or is CR3 itself.
+    """
+    found = _attempt(
         context,
         faults,
         "page tables",
-        lambda d: decode_page_tables(context.ram, registers_at_root(context, d, registers)),
+        lambda d: registers_at_root(context, d, registers),
         context.kernel.description.page_tables,
     )
+    if found is None or found == registers:
+        return None
+    return decode_page_tables(context.ram, found)
 
 
 def _frame_table(

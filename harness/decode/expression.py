@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,14 @@ class Scope:
     """What identifiers mean besides the kernel's own names."""
 
     running: Mapping[str, int] = field(default_factory=dict)
-    structure: Value | None = None
-    """Its members are identifiers."""
+    """``int`` each."""
+    structure: tuple[CType, int] | None = None
+    """Type and virtual address of one whose members are identifiers."""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """What is running."""
+        return frozenset(self.running)
 
 
 class Evaluator:
@@ -40,25 +47,26 @@ class Evaluator:
         self.types = kernel.types
         self.space = space
         self._kernel = kernel
-        self._code: dict[tuple[str, tuple[str, ...], CType | None], Code] = {}
+        self._code: dict[tuple[str, frozenset[str], CType | None], Code] = _code_of(kernel)
 
     def integer(self, expression: str, scope: Scope | None = None) -> int:
         """Return the value of a scalar expression; of an array or structure its address.
 
         Raise :class:`ExpressionError`, or :class:`NotReadable` where it leads out of memory.
         """
-        code, moment = self._ready(expression, scope or Scope())
-        return int(code.load(moment).number)
+        code, moment = self._ready(expression, scope or _NOTHING)
+        return int(code.number(moment))
 
     def locate(self, expression: str, scope: Scope | None = None) -> Value:
         """Return the object or value that an expression names, not yet loaded."""
-        code, moment = self._ready(expression, scope or Scope())
-        return code.value(moment)
+        code, moment = self._ready(expression, scope or _NOTHING)
+        type_, number, address = code.names.type, code.names.number, code.names.address
+        return Value(type_, None if number is None else number(moment), address and address(moment))
 
     def column(self, expression: str, rows: npt.NDArray[Any], type_: CType) -> npt.NDArray[Any]:
         """Evaluate over each of ``rows``, structures of C type ``type_``; one number a row."""
-        code, moment = self._ready(expression, Scope(structure=Value(type_, rows=rows)))
-        number = code.load(moment).number
+        code = compile_expression(self._kernel, expression, frozenset(), type_, columns=True)
+        number = code.number(Moment(self.space, {}, rows))
         if not isinstance(number, np.ndarray):
             return np.full(len(rows), arithmetic.wrap(number, arithmetic.LONG_LONG))
         return number
@@ -72,22 +80,23 @@ class Evaluator:
         code, moment = self._ready(expression, scope)
         if code.equality is None:
             return None
-        left_place, right_number = code.equality
-        place = left_place(moment)
-        left, right = code.loaded(moment, place), right_number(moment)
-        if place.address is None or place.number is not None:
-            return None
-        mask = (1 << 8 * arithmetic.common(left.type, right.type).size) - 1
-        return place.address, int(left.number) & mask, int(right.number) & mask
+        place, left, right, mask = code.equality
+        return place(moment), int(left(moment)) & mask, int(right(moment)) & mask
 
     def _ready(self, expression: str, scope: Scope) -> tuple[Code, Moment]:
-        structure = scope.structure
-        key = expression, tuple(scope.running), structure.type if structure else None
+        type_, address = scope.structure or (None, None)
+        key = expression, scope.names, type_
         code = self._code.get(key)
         if code is None:
-            names = frozenset(scope.running)
-            code = self._code[key] = compile_expression(self._kernel, expression, names, key[2])
-        return code, Moment(self.space, scope.running, structure)
+            code = self._code[key] = compile_expression(self._kernel, *key, columns=False)
+        return code, Moment(self.space, scope.running, address)
 
 
+@lru_cache(maxsize=8)
+def _code_of(kernel: KernelImage) -> dict[tuple[str, frozenset[str], CType | None], Code]:
+    """Return what has been made ready of a kernel's expressions, by what they mean."""
+    return {}
+
+
+_NOTHING = Scope()
 __all__ = ["Evaluator", "ExpressionError", "NoValue", "NotReadable", "Scope", "Value"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -32,6 +32,8 @@ from harness.image.schema.frames import FreeLists as Description
 
 MAX_ZONES = 64
 MAX_ORDERS = 64
+NO_FRAMES = np.empty(0, dtype=np.int64)
+NO_FRAMES.flags.writeable = False
 
 
 @dataclass(frozen=True)
@@ -50,21 +52,15 @@ def decode_free_lists(
     """Follow every list; raise :class:`Undecodable` when it is not said where they are."""
     zones = context.count(description.zones, "the number of zones", MAX_ZONES)
     orders = context.count(description.orders, "the number of orders", MAX_ORDERS)
-    lists: list[FreeList] = []
-    faults: list[DecodeFault] = []
     decoder = _Decoder(context, description, frames)
-    for zone in range(zones):
-        for order in range(orders):
-            found, breaks = decoder.decode(zone, order)
-            lists.append(found)
-            faults += breaks
+    decoder.decode(zones, orders)
     return FreeLists(
         name=description.name,
-        lists=tuple(lists),
+        lists=tuple(decoder.lists),
         free_frames=_per_zone(context.evaluate, description.frames, zones),
         managed_frames=_per_zone(context.evaluate, description.managed, zones),
         merged=description.merged,
-        faults=tuple(faults),
+        faults=tuple(decoder.faults),
         places=_places(context, description, zones),
     )
 
@@ -96,31 +92,50 @@ class _Decoder:
         self._nodes: _Nodes | None = None
         physical = description.links == "physical"
         self._block_nodes = BlockNodes(context, description) if physical else None
+        self.lists: list[FreeList] = []
+        self.faults: list[DecodeFault] = []
 
-    def decode(self, zone: int, order: int) -> tuple[FreeList, list[DecodeFault]]:
+    def decode(self, zones: int, orders: int) -> None:
+        """Follow the list of each zone and order."""
+        breaks: list[list[Break]] = []
+        for zone in range(zones):
+            for order in range(orders):
+                found, broken = self._decode(zone, order)
+                self.lists.append(found)
+                breaks.append(broken)
+        if self._block_nodes is not None and self.lists:
+            said = self._block_nodes.contradictions([(one.order, one.frames) for one in self.lists])
+            breaks = [[*broken, *more] for broken, more in zip(breaks, said, strict=True)]
+        for found, broken in zip(self.lists, breaks, strict=True):
+            self.faults += self._faults(found, broken)
+
+    def _decode(self, zone: int, order: int) -> tuple[FreeList, list[Break]]:
         """Follow one list."""
         description, evaluate = self._description, self._context.evaluate
         scope = Scope({"zone": zone, "order": order})
         count = None if description.blocks is None else evaluate.integer(description.blocks, scope)
         at = self._context.place(description.blocks, scope)
-        empty = FreeList(zone, order, np.empty(0, dtype=np.int64), count, at)
+        frames = NO_FRAMES
+        breaks: list[Break] = []
         try:
             head = evaluate.locate(description.head, scope)
             if self._block_nodes is None:
                 frames, breaks = self._follow(head)
             else:
                 first = evaluate.integer(description.head, scope)
-                frames, breaks = self._block_nodes.follow(first, order)
+                frames, breaks = self._block_nodes.follow(first)
         except (NotReadable, BadNode) as error:
             address = (error.address,) if isinstance(error, NotReadable) else ()
             breaks = [Break(str(error), address)]
-            return empty, self._faults(zone, order, breaks)
-        return replace(empty, frames=frames), self._faults(zone, order, breaks)
+        return FreeList(zone, order, frames, count, at), breaks
 
-    def _faults(self, zone: int, order: int, breaks: list[Break]) -> list[DecodeFault]:
+    def _faults(self, found: FreeList, breaks: list[Break]) -> list[DecodeFault]:
+        if not breaks:
+            return []
+        zone = found.zone
         zones = self._context.kernel.description.zones
         zone_name = zones[zone].name if zone < len(zones) else zone
-        name = f"{self._description.name}, zone {zone_name}, order {order}"
+        name = f"{self._description.name}, zone {zone_name}, order {found.order}"
         physical = self._block_nodes is not None
         return list(faults_of(name, breaks, physical))
 
@@ -136,6 +151,8 @@ class _Decoder:
             end, first = 0, reader.read(head.address)
         limit = MAX_FRAMES if self._frames is None else len(self._frames.rows)
         chain = follow(nodes.shape, end, first, reader, nodes.links, limit)
+        if not chain.nodes:
+            return NO_FRAMES, [*chain.breaks]
         frames, breaks = nodes.frames(chain.nodes)
         return frames, [*chain.breaks, *breaks]
 

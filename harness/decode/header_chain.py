@@ -7,7 +7,7 @@ import numpy as np
 from harness.decode.address_space import NotReadable
 from harness.decode.belief.heaps import CHAIN_BLOCK, HeaderChain
 from harness.decode.context import Context, Undecodable
-from harness.decode.expression import Scope, Value
+from harness.decode.expression import Scope
 from harness.decode.links import Break, Chain, ListShape, PointerReader, faults_of, follow
 from harness.decode.records import Records, read_all
 from harness.image.c_type import CType
@@ -59,7 +59,7 @@ def _adjacent(context: Context, header: CType, size: str, heap: range) -> Chain:
         if len(found) == MAX_BLOCKS:
             return Chain(found, (Break(f"the heap has more than {MAX_BLOCKS} blocks", chain),))
         try:
-            bytes_ = context.evaluate.integer(size, Scope(structure=Value(header, address=at)))
+            bytes_ = context.evaluate.integer(size, Scope(structure=(header, at)))
         except NotReadable as error:
             return Chain(found, (Break(f"the next header cannot be read: {error}", chain),))
         found.append(at)

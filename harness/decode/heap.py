@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.decode.belief.heaps import Heap, HeapArea, HeapBlock, Magic
 from harness.decode.context import Context, Undecodable
-from harness.decode.expression import Scope, Value
+from harness.decode.expression import Scope
 from harness.decode.links import Break, Chain, faults_of
 from harness.decode.records import Records, follow_circular, read_all
 from harness.image.c_type import CType
@@ -81,6 +81,6 @@ def _blocks(
 def _magic(context: Context, description: Description, header: CType, address: int) -> Magic | None:
     """Return which number it is that does not mark a header."""
     assert description.magic is not None
-    scope = Scope(structure=Value(header, address=address))
+    scope = Scope(structure=(header, address))
     compared = context.evaluate.comparison(description.magic, scope)
     return None if compared is None else Magic(*compared)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from harness.image.c_type import CType
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
+@lru_cache(maxsize=4096)
 def member_offset(type_: CType, expression: str | None) -> int | None:
     """Return the offset, in bytes, of the first member of ``type_`` that an expression names."""
     if expression is None:

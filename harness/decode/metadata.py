@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.decode.belief.frames import Metadata
 from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.context import Context, Undecodable
-from harness.decode.expression import Scope, Value
+from harness.decode.expression import Scope
 from harness.image.schema.frames import Metadata as Description
 
 MAX_CHAIN = 1 << 16
@@ -37,7 +37,7 @@ def _chain(context: Context, head: str, following: str) -> list[range]:
         if len(seen) == MAX_CHAIN:
             raise Undecodable(f"the chain has more than {MAX_CHAIN} records", address)
         seen[address] = None
-        scope = Scope(structure=Value(record, address=address))
+        scope = Scope(structure=(record, address))
         address = context.evaluate.integer(following, scope)
     frames = (context.space.translate(address) // FRAME_SIZE for address in seen)
     return [range(frame * FRAME_SIZE, (frame + 1) * FRAME_SIZE) for frame in frames]

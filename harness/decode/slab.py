@@ -13,7 +13,7 @@ from harness.decode.belief.fault import DecodeFault
 from harness.decode.belief.paging import FRAME_SIZE
 from harness.decode.belief.slabs import Cache, Caches, Slab
 from harness.decode.context import Context, Undecodable
-from harness.decode.expression import NoValue, Scope, Value
+from harness.decode.expression import NoValue, Scope
 from harness.decode.links import Break, faults_of
 from harness.decode.records import Records, follow_circular, read_all
 from harness.decode.slab_objects import find_damage, follow_free
@@ -87,7 +87,7 @@ class _CacheDecoder:
         """Look at the record at virtual ``address``, and at ``most_slabs`` slabs at most."""
         self._context, self._description = context, description
         self._address, self.most_slabs = address, most_slabs
-        self._scope = Scope(structure=Value(cache_type, address=address))
+        self._scope = Scope(structure=(cache_type, address))
         self._name = f"cache at 0x{address:x}"
         self.faults: list[DecodeFault] = []
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import select
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from harness.check.verdict import Verdict, Word
+from harness.check.inspect import Inspection
+from harness.check.verdict import Word
 from harness.check.verify import judge
 from harness.check.violation import Violation
 from harness.cover.edge_map import edge_map, edges_in
 from harness.fuzz.case import Case
-from harness.fuzz.features import features
+from harness.fuzz.features import features, tape_features
+from harness.fuzz.group import group_of, what_stays
 from harness.fuzz.possible import why_impossible
+from harness.fuzz.settle import settled
 from harness.image.kernel_image import KernelImage
-from harness.machine.ending import EndingKind
+from harness.machine.backtrace import Frame
+from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import QemuFailed
 from harness.machine.guest import Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
-from harness.workload.operation import operations
-from harness.workload.tape import TapeEnded, TapeError, TapeRefused
+from harness.workload.tape import TapeAbsent, TapeEnded, TapeError, TapeRefused
 from harness.workload.verify import verify_tape
 
-_DETAILS = re.compile(r"\([^)]*\)|0x[0-9a-f]+(-0x[0-9a-f]+)?|\d+")
-"""What differs between two sightings of one bug."""
-_IN_NUMBER = {"frames": "frame", "pages": "page", "are": "is", "have": "has", "them": "it"}
-CALLERS = 2
-"""Functions from a backtrace's top that tell one bug from another."""
+LOOKS = 16
+"""At a kernel that hangs, to see what it is in all the time …"""
+LOOK_SECONDS = 0.002
+"""… between two of which it runs on so long."""
 
 
 @dataclass(frozen=True)
@@ -74,32 +77,46 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
     with pool.boot(spec) as guest:
         ending = guest.run_until_ready()
         verdict, inspection = judge(guest, ending)
-        found = features(verdict, inspection)
-        violations = verdict.violations
-        if case.steps and inspection is not None and not violations:
-            violations = _run_tape(guest, case)
+        seen = _Seen(ending, verdict.violations, inspection, features(verdict, inspection))
+        if case.steps and inspection is not None and not verdict.violations:
+            seen = _run_tape(guest, case, seen, inspection)
         edges = _edges(guest, pool)
+        backtrace = _backtrace(guest, seen.ending)
+        group = group_of(seen.violations, backtrace, seen.inspection, guest.memory_map)
     return Attempt(
         case,
-        "finding" if violations else verdict.verdict,
-        found,
+        "finding" if seen.violations else verdict.verdict,
+        seen.features,
         edges,
-        violations,
-        group_of(verdict, violations),
-        qemu_died=ending.kind is EndingKind.QEMU_DIED,
+        seen.violations,
+        group,
+        qemu_died=seen.ending.kind is EndingKind.QEMU_DIED,
     )
 
 
-def _run_tape(guest: Guest, case: Case) -> tuple[Violation, ...]:
-    guest.resume()
+@dataclass(frozen=True)
+class _Seen:
+    """How far a guest came, and what was seen then."""
+
+    ending: Ending
+    violations: tuple[Violation, ...]
+    inspection: Inspection | None
+    features: frozenset[str]
+
+
+def _run_tape(guest: Guest, case: Case, seen: _Seen, before: Inspection) -> _Seen:
+    operations = settled(case.steps, before.state)
     try:
-        return verify_tape(guest, operations(case.steps)).violations
+        ran = verify_tape(guest, operations, before=before)
     except TapeEnded as error:
-        return judge(guest, error.ending)[0].violations
-    except TapeRefused:
-        return ()  # it lies where this kernel does not reach
+        verdict, inspection = judge(guest, error.ending)
+        return _Seen(error.ending, verdict.violations, inspection, seen.features)
+    except (TapeAbsent, TapeRefused):
+        return seen  # nobody told the kernel of it, or it lies where this kernel does not reach
     except TapeError as error:
-        return (Violation("tape.broken", str(error), ("V9", "V11")),)
+        return replace(seen, violations=(Violation("tape.broken", str(error), ("V9", "V11")),))
+    found = seen.features | tape_features(operations, ran)
+    return _Seen(seen.ending, ran.violations, ran.after, found)
 
 
 def _edges(guest: Guest, pool: Pool) -> frozenset[int]:
@@ -110,13 +127,14 @@ def _edges(guest: Guest, pool: Pool) -> frozenset[int]:
     return frozenset() if place is None else edges_in(guest.ram, place)
 
 
-def group_of(verdict: Verdict, violations: tuple[Violation, ...]) -> str | None:
-    """Return what is wrong without numbers, and the functions in which the kernel ended."""
-    if not violations:
-        return None
-    first = violations[0]
-    if not verdict.ending.backtrace:
-        words = _DETAILS.sub("", first.message).split()
-        return f"{first.kind}: {' '.join(_IN_NUMBER.get(word, word) for word in words)}"
-    functions = [frame.function or "?" for frame in verdict.ending.backtrace[:CALLERS]]
-    return f"{first.kind} in {', called from '.join(functions)}"
+def _backtrace(guest: Guest, ending: Ending) -> Sequence[Frame]:
+    """Return where a guest ended; of one that hangs what stays the same while it runs on."""
+    if ending.kind is not EndingKind.HANG:
+        return ending.backtrace
+    looks = [ending.backtrace]
+    while len(looks) < LOOKS:
+        guest.resume()
+        select.select(guest.news, (), (), LOOK_SECONDS)
+        guest.pause()
+        looks.append(guest.backtrace())
+    return what_stays(looks)

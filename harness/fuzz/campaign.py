@@ -14,7 +14,7 @@ from harness.cover.blocks import Blocks
 from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import Corpus, command_lines, seeds
+from harness.fuzz.corpus import CPUS, Corpus, command_lines, kinds_of, seeds
 from harness.fuzz.finding import (
     Finding,
     known_groups,
@@ -22,14 +22,14 @@ from harness.fuzz.finding import (
     unfinished,
     write_finding,
 )
-from harness.fuzz.mutator import Surroundings, mutate
+from harness.fuzz.mutator import mutate
 from harness.fuzz.shrink import MEMORIES, MOST_BOOTS, shrink
 from harness.fuzz.store import Counts, Store, StoreError
+from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.workers import WorkerLost, work_through
 
-CPUS = ("qemu32", "486", "pentium", "pentium3")
 SAVE_SECONDS = 2.0
 """Between two writings of how far a campaign is."""
 
@@ -151,8 +151,8 @@ class _Campaign:
         self._before = counts
         # A session goes on where the last one was, and not through the same cases again.
         self._random = Random(f"{counts.seed} {counts.cases}")  # noqa: S311 - repeatable, no secret
-        self._seeds = deque(seeds(plan.kernel, plan.memory)[counts.cases :])
-        self._corpus = Corpus(seeds(plan.kernel, plan.memory))
+        self._seeds = seeds(plan.kernel, plan.memory)
+        self._corpus = Corpus(list(self._seeds))
         for kept in store.corpus():
             self._corpus.restore(kept)
         self._groups = known_groups(store.findings)
@@ -169,7 +169,7 @@ class _Campaign:
             words=command_lines(plan.kernel),
             cpus=CPUS,
             others=self._corpus.cases,
-            tapes=plan.kernel.description.tape is not None,
+            kinds=kinds_of(plan.kernel),
         )
 
     def next_job(self) -> _Job | None:
@@ -178,10 +178,19 @@ class _Campaign:
             return self._to_shrink.popleft()
         if self._over():
             return None
+        number = self.progress.counts.cases
         self._count(cases=1)
-        if self._seeds:
-            return self._seeds.popleft()
-        return mutate(self._corpus.choose(self._random), self._around, self._random)
+        return self._seed(number) or mutate(
+            self._corpus.choose(self._random), self._around, self._random
+        )
+
+    def _seed(self, number: int) -> Case | None:
+        """Return the seed that a campaign's case ``number`` is, None when it is a changed one.
+
+        While seeds are left, they and changed ones come in turn.
+        """
+        index, odd = divmod(number, 2)
+        return self._seeds[index] if not odd and index < len(self._seeds) else None
 
     def _over(self) -> bool:
         plan, done = self._plan, self.progress.counts.cases - self._before.cases

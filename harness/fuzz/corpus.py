@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from harness.fuzz.attempt import Attempt
 from harness.fuzz.case import Case
+from harness.fuzz.steps import change_steps
 from harness.fuzz.store import Kept
 from harness.image.kernel_image import KernelImage
 from harness.maps import library
 from harness.maps.memory_map import MemoryMap
 from harness.maps.scale import scale
+from harness.workload.operation import Kind
+from harness.workload.tape_format import TapeFormat
 
+CPUS = (Case.cpu, "486", "486,-pse", "pentium", "qemu32,-pge", "pentium3")
+"""CPU models: with and without 4 MiB pages, global pages and the ``cpuid`` that tells of them."""
 RECENT = 8
 """Cases that came last, from which every second one is taken."""
 
@@ -49,12 +54,24 @@ class Corpus:
 
 
 def seeds(kernel: KernelImage, memory: int) -> list[Case]:
-    """Return what a campaign begins with: a plain PC, and every real map scaled into ``memory``.
+    """Return what a campaign begins with: plain machines, then machines with real maps."""
+    return [*plain_seeds(kernel, memory), *map_seeds(kernel, memory)]
 
-    Those of a kernel with presets have their command lines in turn.
-    """
-    maps = [MemoryMap.pc(memory), *(scale(library.get(name), memory) for name in library.names())]
+
+def plain_seeds(kernel: KernelImage, memory: int) -> list[Case]:
+    """Return a plain PC with each CPU, and with each command line without and with operations."""
+    pc = MemoryMap(MemoryMap.pc(memory).entries)
+    plain = [Case(memory, pc, append=words) for words in command_lines(kernel)]
+    others = [Case(memory, pc, cpu=cpu) for cpu in CPUS if cpu != Case.cpu]
+    kinds, random = kinds_of(kernel), Random(0)  # noqa: S311 - the same each time
+    worked = [replace(case, steps=change_steps((), random, kinds)) for case in plain if kinds]
+    return [*plain, *(case for case in worked if case.steps), *others]
+
+
+def map_seeds(kernel: KernelImage, memory: int) -> list[Case]:
+    """Return every real map scaled into ``memory``, with the kernel's command lines in turn."""
     words = command_lines(kernel)
+    maps = [scale(library.get(name), memory) for name in library.names()]
     return [
         Case(memory, MemoryMap(found.entries), append=words[index % len(words)])
         for index, found in enumerate(maps)
@@ -63,5 +80,14 @@ def seeds(kernel: KernelImage, memory: int) -> list[Case]:
 
 def command_lines(kernel: KernelImage) -> tuple[str, ...]:
     """Return the words with which the kernel's description boots it."""
-    presets = [preset.append for preset in kernel.description.presets if not preset.variables]
-    return tuple(dict.fromkeys(["", *presets]))
+    description = kernel.description
+    presets = [preset.append for preset in description.presets if not preset.variables]
+    return tuple(dict.fromkeys(["", *presets, *description.fuzz.append]))
+
+
+def kinds_of(kernel: KernelImage) -> tuple[Kind, ...]:
+    """Return the operations that the kernel carries out; none when it has no tapes."""
+    if kernel.description.tape is None:
+        return ()
+    numbers = TapeFormat.of(kernel).kinds
+    return tuple(kind for kind in Kind if numbers[kind] >= 0)

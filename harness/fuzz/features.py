@@ -11,6 +11,8 @@ import numpy as np
 
 from harness.check.inspect import Inspection
 from harness.check.verdict import Verdict
+from harness.workload.operation import FAULT, Kind, Operations
+from harness.workload.verify import TapeVerdict
 
 
 def features(verdict: Verdict, inspection: Inspection | None) -> frozenset[str]:
@@ -21,6 +23,18 @@ def features(verdict: Verdict, inspection: Inspection | None) -> frozenset[str]:
     if inspection is not None:
         found.update(_of_state(inspection))
     return frozenset(found)
+
+
+def tape_features(operations: Operations, verdict: TapeVerdict) -> frozenset[str]:
+    """Return what is remarkable about a tape that was run to its end, and about what it left."""
+    found = {f"left {feature}" for feature in _of_state(verdict.after)}
+    outcomes = zip(operations["kind"].tolist(), verdict.results["value"].tolist(), strict=True)
+    found.update(f"{Kind(kind).name.lower()} {_outcome(value)}" for kind, value in outcomes)
+    return frozenset(found)
+
+
+def _outcome(value: int) -> str:
+    return "gave nothing" if value == 0 else "failed" if value == FAULT else "gave something"
 
 
 def _of_state(inspection: Inspection) -> Iterator[str]:

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from random import Random
-from typing import Any
 
 from harness.fuzz.case import Case
+from harness.fuzz.map_changes import change_map
+from harness.fuzz.shape_changes import change_shape
 from harness.fuzz.steps import change_steps
+from harness.fuzz.surroundings import Surroundings
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, FillKind, Module
 from harness.maps.memory_map import MemoryMap
-from harness.maps.region import ADDRESS_SPACE, PAGE_SIZE, Region
 
 MOST_ENTRIES = 160
 """Entries of a map; more than any firmware gives (SeaBIOS: 128)."""
 MOST_CHANGES = 4
 """Changes from one case to the next."""
+MAP_CHANGES = (1, 1, 2, 4, 8)
+"""Changes to its map, when that is what changes: a little most of the time, at times nearly all."""
 LARGEST_MODULE = 64 << 10
-TYPES = (1, 1, 1, 2, 3, 4, 5, 0, 6, 7, 12, 16, 0x101, 0xFFFFFFFF)
-STEPS = (1, 4, 8, 16, 512, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 1 << 16, 1 << 20)
-
-Entries = list[Region]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the mutator draws from besides the case itself."""
-
-    borders: tuple[int, ...]
-    memories: tuple[int, ...]
-    """Sizes of RAM, in bytes."""
-    words: tuple[str, ...]
-    """Command lines."""
-    cpus: tuple[str, ...]
-    others: Sequence[Case]
-    """Cases to splice with."""
-    tapes: bool = False
-    """Whether the kernel takes operations."""
+STRINGS = ("", "module", "x" * 60, "x" * 4000)
+"""Of modules: some shorter than what else a boot loader leaves in a page, one nearly a page."""
 
 
 def mutate(case: Case, around: Surroundings, random: Random) -> Case:
@@ -50,163 +34,10 @@ def mutate(case: Case, around: Surroundings, random: Random) -> Case:
 
 
 def _map(case: Case, around: Surroundings, random: Random) -> Case:
-    change = random.choice(_MAP_CHANGES)
-    entries = change(list(case.map.entries), around, random)
-    return replace(case, map=MemoryMap(tuple(entries[:MOST_ENTRIES])))
-
-
-def _place(around: Surroundings, random: Random) -> int:
-    """Return an address at a border, or a little before or behind one."""
-    address = random.choice(around.borders)
-    if random.random() < 0.6:
-        address += random.choice(STEPS) * random.choice((-1, 1))
-    return address % ADDRESS_SPACE
-
-
-def _region(start: int, end: int, type_: int) -> Region:
-    """Return [start, end); of an end before the start, nothing."""
-    start, end = start % ADDRESS_SPACE, min(end, ADDRESS_SPACE)
-    return Region(start, max(0, min(end - start, ADDRESS_SPACE - 1)), type_)
-
-
-def _at(entries: Entries, random: Random) -> int:
-    return random.randrange(len(entries))
-
-
-def _move_edge(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    if not entries:
-        return _insert(entries, around, random)
-    index = _at(entries, random)
-    entry = entries[index]
-    if random.random() < 0.5:
-        to = _place(around, random)
-    else:
-        edge = entry.base if random.random() < 0.5 else entry.end
-        to = (edge + random.choice(STEPS) * random.choice((-1, 1))) % ADDRESS_SPACE
-    if abs(to - entry.base) < abs(to - entry.end):
-        entries[index] = _region(to, entry.end, entry.type)
-    else:
-        entries[index] = _region(entry.base, to, entry.type)
-    return entries
-
-
-def _change_type(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    if entries:
-        index = _at(entries, random)
-        entries[index] = replace(entries[index], type=random.choice(TYPES))
-    return entries
-
-
-def _double(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    if entries:
-        entries.insert(random.randint(0, len(entries)), random.choice(entries))
-    return entries
-
-
-def _remove(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    if len(entries) > 1:
-        del entries[_at(entries, random)]
-    return entries
-
-
-def _empty(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    entry = Region(_place(around, random), 0, random.choice(TYPES))
-    entries.insert(random.randint(0, len(entries)), entry)
-    return entries
-
-
-def _insert(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    start = _place(around, random)
-    length = random.choice(STEPS) if random.random() < 0.7 else random.randrange(1 << 26)
-    entry = _region(start, start + length, random.choice(TYPES))
-    entries.insert(random.randint(0, len(entries)), entry)
-    return entries
-
-
-def _split(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    """Cut an entry in two, that touch or have a gap between them."""
-    if not entries:
-        return entries
-    index = _at(entries, random)
-    entry = entries[index]
-    if entry.length < 2:
-        return entries
-    inside = [at for at in around.borders if entry.base < at < entry.end]
-    cut = random.choice(inside) if inside else entry.base + random.randrange(1, entry.length)
-    gap = random.choice((0, 0, *STEPS))
-    second = _region(min(cut + gap, entry.end), entry.end, entry.type)
-    entries[index : index + 1] = [_region(entry.base, cut, entry.type), second]
-    return entries
-
-
-def _shuffle(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    random.shuffle(entries)
-    return entries
-
-
-def _splice(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    """Go on, from somewhere, as another map does."""
-    if not around.others:
-        return entries
-    other = random.choice(around.others).map.entries
-    address = _place(around, random)
-    low = [entry for entry in entries if entry.base < address]
-    return low + [entry for entry in other if entry.base >= address]
-
-
-def _comb(entries: Entries, around: Surroundings, random: Random) -> Entries:
-    """Cut a usable entry into many islands with holes between them."""
-    usable = [index for index, entry in enumerate(entries) if entry.usable and entry.length > 1]
-    if not usable:
-        return entries
-    index = random.choice(usable)
-    entry = entries[index]
-    teeth = random.choice((3, 8, 32, 127, 128))
-    pitch = max(1, entry.length // teeth)
-    width = random.choice((pitch // 2, pitch - 1, min(pitch, PAGE_SIZE), pitch))
-    starts = range(entry.base, entry.end, pitch)
-    entries[index : index + 1] = [_region(at, at + max(1, width), 1) for at in starts[:teeth]]
-    return entries
-
-
-def _shape(case: Case, around: Surroundings, random: Random) -> Case:
-    name = random.choice(tuple(_SHAPES))
-    changed: dict[str, Any] = {name: _SHAPES[name](case, around, random)}
-    return replace(case, shape=replace(case.shape, **changed))
-
-
-def _low_address(case: Case, around: Surroundings, random: Random) -> int | None:
-    if random.random() < 0.3:
-        return None
-    address = _place(around, random) if random.random() < 0.5 else random.randrange(case.memory)
-    return max(0, min(address, case.memory - 1) - random.choice((0, 1, 2, 3, 64)))
-
-
-def _module_addresses(case: Case, around: Surroundings, random: Random) -> tuple[int | None, ...]:
-    return tuple(_low_address(case, around, random) for _ in case.modules)
-
-
-def _claimed_length(case: Case, around: Surroundings, random: Random) -> int | None:
-    whole = 24 * len(case.map.entries)
-    return random.choice((None, None, 0, max(0, whole - random.randint(1, 24)), whole // 2))
-
-
-def _flag(case: Case, around: Surroundings, random: Random) -> bool:
-    return random.random() < 0.7
-
-
-_SHAPES: dict[str, Callable[[Case, Surroundings, Random], Any]] = {
-    **{field.name: _flag for field in fields(BootInformationShape) if field.default is True},
-    "entry_sizes": lambda case, around, random: random.choice(
-        ((20,), (24,), (32,), (20, 24), (24, 20, 32), (21,))
-    ),
-    "map_length": _claimed_length,
-    "map_address": _low_address,
-    "information_address": _low_address,
-    "command_line_address": _low_address,
-    "module_list_address": _low_address,
-    "module_addresses": _module_addresses,
-}
+    entries = list(case.map.entries)
+    for _ in range(random.choice(MAP_CHANGES)):
+        entries = change_map(entries, around, random)[:MOST_ENTRIES]
+    return replace(case, map=MemoryMap(tuple(entries)))
 
 
 def _plain_shape(case: Case, around: Surroundings, random: Random) -> Case:
@@ -219,7 +50,7 @@ def _modules(case: Case, around: Surroundings, random: Random) -> Case:
         del modules[random.randrange(len(modules))]
     else:
         length = random.choice((0, 1, 4095, 4096, 4097, random.randrange(LARGEST_MODULE)))
-        modules.append(Module(random.randbytes(length), random.choice(("", "module", "x" * 60))))
+        modules.append(Module(random.randbytes(length), random.choice(STRINGS)))
     return replace(case, modules=tuple(modules[:8]))
 
 
@@ -240,17 +71,13 @@ def _machine(case: Case, around: Surroundings, random: Random) -> Case:
 
 
 def _steps(case: Case, around: Surroundings, random: Random) -> Case:
-    if not around.tapes:
+    if not around.kinds:
         return case
     if case.steps and random.random() < 0.2:
         return replace(case, steps=())
-    return replace(case, steps=change_steps(case.steps, random))
+    return replace(case, steps=change_steps(case.steps, random, around.kinds))
 
 
-_MAP_CHANGES = (
-    *(_move_edge, _move_edge, _move_edge, _change_type, _double, _remove, _empty, _insert),
-    *(_split, _split, _shuffle, _splice, _comb),
-)
-_CHANGES = (_map, _shape, _plain_shape, _modules, _fill, _words, _steps, _machine)
-_WEIGHTS = (64, 12, 3, 6, 3, 5, 6, 1)
+_CHANGES = (_map, change_shape, _plain_shape, _modules, _fill, _words, _steps, _machine)
+_WEIGHTS = (43, 17, 3, 6, 3, 7, 20, 1)
 """A new size or CPU needs a new process, which takes as long as many boots."""

@@ -1,13 +1,14 @@
-"""The smallest case that still shows a bug: fewer parts, rounder numbers, less RAM."""
+"""The smallest case that still shows a bug: fewer parts, less RAM, rounder numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-from harness.fuzz.case import Case
-from harness.fuzz.steps import sound
+from harness.fuzz.case import Case, Step
+from harness.fuzz.rounder import rounder_regions, rounder_sizes
+from harness.fuzz.sound import sound
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
@@ -15,8 +16,6 @@ from harness.maps.region import Region
 
 T = TypeVar("T")
 
-UNITS = (1 << 30, 1 << 24, 1 << 20, 1 << 16, 1 << 12)
-"""Bytes to whose multiples a map's numbers are rounded, the roundest first."""
 MOST_BOOTS = 2000
 MEMORIES = tuple(size << 20 for size in (4, 8, 16, 32, 64, 128, 256, 512, 1024))
 
@@ -32,100 +31,166 @@ class Shrunk:
 def shrink(case: Case, shows_bug: Callable[[Case], bool], most: int = MOST_BOOTS) -> Shrunk:
     """Return the smallest case found that ``shows_bug``; ``case`` does.
 
-    Steps are taken as long as one succeeds, at most ``most`` are tried.
+    Reductions follow one another, those first that make the most go, as long as one of them
+    succeeds; at most ``most`` cases are tried, none twice.
     """
-    tried: set[str] = {_key(case)}
-    while True:
-        for smaller in _smaller(case):
-            if _key(smaller) in tried:
-                continue
-            if len(tried) > most:
-                return Shrunk(case, len(tried))
-            tried.add(_key(smaller))
-            if shows_bug(smaller):
-                case = smaller
-                break
-        else:
-            return Shrunk(case, len(tried))
+    search = _Search(case, shows_bug, most)
+    before = None
+    while search.case != before:
+        before = search.case
+        for reduction in _REDUCTIONS:
+            reduction(search)
+    return Shrunk(search.case, search.boots)
+
+
+class _Search:
+    """The smallest case so far."""
+
+    def __init__(self, case: Case, shows_bug: Callable[[Case], bool], most: int) -> None:
+        self.case = case
+        self.boots = 0
+        self._shows_bug = shows_bug
+        self._most = most
+        self._tried = {_key(case)}
+
+    def goes_on_with(self, smaller: Case) -> bool:
+        """Return whether a smaller case shows the bug as well; it is the smallest one then."""
+        key = _key(smaller)
+        if key in self._tried or self.boots == self._most:
+            return False
+        self._tried.add(key)
+        self.boots += 1
+        if not self._shows_bug(smaller):
+            return False
+        self.case = smaller
+        return True
+
+    def first_of(self, smaller: Iterator[Case]) -> bool:
+        """Go on with the first of these cases that shows the bug; return whether there is one."""
+        return any(self.goes_on_with(case) for case in smaller)
 
 
 def _key(case: Case) -> str:
     return repr((case, [module.data for module in case.modules]))
 
 
-def _smaller(case: Case) -> Iterator[Case]:
-    """Yield smaller cases, the boldest steps first."""
-    for steps in _fewer(case.steps):
-        yield replace(case, steps=sound(steps))
-    for entries in _fewer(case.map.entries):
-        yield _with_map(case, entries)
-    yield from _plainer(case)
-    for memory in MEMORIES:
-        if memory < case.memory:
-            yield replace(case, memory=memory)
-    for modules in _fewer(case.modules):
-        yield replace(case, modules=modules)
-    for index, module in enumerate(case.modules):
-        for data in (b"", module.data[: len(module.data) // 2]):
-            if data != module.data:
-                smaller = Module(data, "")
-                yield replace(case, modules=_replaced(case.modules, index, smaller))
-    yield from _rounder(case)
-
-
-def _fewer(items: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
-    """Yield what is left without all, without each half, each quarter, … and each single item."""
-    size = len(items)
+def _fewer(
+    search: _Search,
+    items: Callable[[Case], tuple[T, ...]],
+    with_items: Callable[[Case, tuple[T, ...]], Case],
+) -> None:
+    """Leave out all, then each half, each quarter, … and each single item."""
+    size = len(items(search.case))
     while size:
-        for start in range(0, len(items), size):
-            yield items[:start] + items[start + size :]
+        start = 0
+        while start < len(found := items(search.case)):
+            rest = found[:start] + found[start + size :]
+            if not search.goes_on_with(with_items(search.case, rest)):
+                start += size
         size //= 2
+
+
+def _fewer_steps(search: _Search) -> None:
+    _fewer(search, lambda case: case.steps, _with_steps)
+
+
+def _with_steps(case: Case, steps: tuple[Step, ...]) -> Case:
+    return replace(case, steps=sound(steps))
+
+
+def _fewer_entries(search: _Search) -> None:
+    _fewer(search, lambda case: case.map.entries, _with_entries)
+
+
+def _with_entries(case: Case, entries: tuple[Region, ...]) -> Case:
+    return replace(case, map=MemoryMap(entries))
+
+
+def _fewer_modules(search: _Search) -> None:
+    _fewer(search, lambda case: case.modules, lambda case, rest: replace(case, modules=rest))
 
 
 def _replaced(items: tuple[T, ...], index: int, item: T) -> tuple[T, ...]:
     return (*items[:index], item, *items[index + 1 :])
 
 
-def _with_map(case: Case, entries: Sequence[Region]) -> Case:
-    return replace(case, map=MemoryMap(tuple(entries)))
+def _plain_map(search: _Search) -> None:
+    """Call all RAM usable in one entry, where the bug does not lie in the map."""
+    if search.case.map.entries:
+        search.goes_on_with(_with_entries(search.case, (Region(0, search.case.memory, 1),)))
 
 
-def _plainer(case: Case) -> Iterator[Case]:
-    """Yield the case with one property after another as it is by default."""
+def _plainer(search: _Search) -> None:
+    """Make one property after another what it is by default."""
     plain = BootInformationShape()
-    if case.shape != plain:
-        yield replace(case, shape=plain)
-        for field in fields(plain):
-            one: dict[str, Any] = {field.name: getattr(plain, field.name)}
-            if getattr(case.shape, field.name) != one[field.name]:
-                yield replace(case, shape=replace(case.shape, **one))
-    plainer = (
-        replace(case, append=""),
-        replace(case, cpu=MachineSpec.cpu),
-        replace(case, fill=Fill()),
-    )
-    yield from (one for one in plainer if one != case)
+    search.goes_on_with(replace(search.case, shape=plain))
+    for field in fields(plain):
+        one: dict[str, Any] = {field.name: getattr(plain, field.name)}
+        search.goes_on_with(replace(search.case, shape=replace(search.case.shape, **one)))
+    search.goes_on_with(replace(search.case, append=""))
+    search.goes_on_with(replace(search.case, cpu=MachineSpec.cpu))
+    search.goes_on_with(replace(search.case, fill=Fill()))
 
 
-def _rounder(case: Case) -> Iterator[Case]:
-    """Yield the case with one number of the map rounder."""
+def _less_memory(search: _Search) -> None:
+    """Take the least RAM that will do: boots after this one are the quicker for it."""
+    case = search.case
+    search.first_of(replace(case, memory=memory) for memory in MEMORIES if memory < case.memory)
+
+
+def _smaller_modules(search: _Search) -> None:
+    for index in range(len(search.case.modules)):
+        for data in _shorter(search.case.modules[index].data):
+            module = Module(data, "")
+            modules = _replaced(search.case.modules, index, module)
+            if search.goes_on_with(replace(search.case, modules=modules)):
+                break
+
+
+def _shorter(data: bytes) -> Iterator[bytes]:
+    """Yield beginnings of the contents, the shortest first, then as many zeros."""
+    length = 0
+    while length < len(data):
+        yield data[:length]
+        length = 2 * length or 1
+    yield bytes(len(data))
+
+
+def _plainer_steps(search: _Search) -> None:
+    """Number the slots from 0, and take plain flags and round sizes."""
+    slots = {slot: number for number, slot in enumerate(dict.fromkeys(_slots(search.case)))}
+    renumbered = [(*step[:3], slots[step[3]], step[4]) for step in search.case.steps]
+    search.goes_on_with(_with_steps(search.case, tuple(renumbered)))
+    for index in range(len(search.case.steps)):
+        search.first_of(_with_plainer_step(search.case, index))
+
+
+def _slots(case: Case) -> Iterator[int]:
+    return (slot for _, _, _, slot, _ in case.steps)
+
+
+def _with_plainer_step(case: Case, index: int) -> Iterator[Case]:
+    kind, flags, cache, slot, size = case.steps[index]
+    plainer = [(kind, 0, 0, slot, size)]
+    plainer += [(kind, flags, cache, slot, rounder) for rounder in rounder_sizes(size)]
+    return (_with_steps(case, _replaced(case.steps, index, step)) for step in plainer)
+
+
+def _rounder_map(search: _Search) -> None:
+    """Sort the map, and make each of its numbers as round as it gets."""
+    search.goes_on_with(_with_entries(search.case, tuple(sorted(search.case.map.entries))))
+    for index in range(len(search.case.map.entries)):
+        while search.first_of(_with_rounder_entry(search.case, index)):
+            pass
+
+
+def _with_rounder_entry(case: Case, index: int) -> Iterator[Case]:
     entries = case.map.entries
-    for index, entry in enumerate(entries):
-        for rounder in _rounder_entries(entry):
-            if rounder != entry:
-                yield _with_map(case, _replaced(entries, index, rounder))
-    if list(entries) != sorted(entries):
-        yield _with_map(case, sorted(entries))
+    rounder = rounder_regions(entries[index])
+    return (_with_entries(case, _replaced(entries, index, region)) for region in rounder)
 
 
-def _rounder_entries(entry: Region) -> Iterator[Region]:
-    """Yield the entry with a plain type, a rounder base or end; each is rounder, so this ends."""
-    if entry.type not in (1, 2):
-        yield replace(entry, type=2)
-    for unit in UNITS:
-        if entry.base % unit:
-            base = entry.base // unit * unit
-            yield Region(base, min(entry.end - base, (1 << 64) - 1), entry.type)
-            yield replace(entry, base=base)
-        if entry.end % unit and entry.end // unit * unit >= entry.base:
-            yield replace(entry, length=entry.end // unit * unit - entry.base)
+_REDUCTIONS: tuple[Callable[[_Search], None], ...] = (
+    *(_fewer_modules, _fewer_steps, _plain_map, _less_memory, _plainer, _fewer_entries),
+    *(_smaller_modules, _plainer_steps, _rounder_map),
+)

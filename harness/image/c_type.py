@@ -101,6 +101,13 @@ class CType:
 
     def fields(self) -> Iterator[Member]:
         """Yield the members as C reaches them: those of anonymous members as one's own."""
+        return iter(self._fields)
+
+    @cached_property
+    def _fields(self) -> tuple[Member, ...]:
+        return tuple(self._reached())
+
+    def _reached(self) -> Iterator[Member]:
         union = self.stripped.kind is Kind.UNION
         for member in self.members:
             if member.name:
@@ -118,7 +125,7 @@ class CType:
 
     @cached_property
     def _fields_by_name(self) -> dict[str, Member]:
-        return {member.name: member for member in self.fields()}
+        return {member.name: member for member in self._fields}
 
     def __str__(self) -> str:
         if self.kind is Kind.POINTER:

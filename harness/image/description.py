@@ -15,7 +15,16 @@ from harness.image.consistency import check_consistency
 from harness.image.schema.frames import Bitmap, Bump, FrameTable, FreeLists, Held, Metadata, PairMap
 from harness.image.schema.heaps import Caches, HeaderChain, Heap, LargeBlocks, SubblockHeap
 from harness.image.schema.layout import FirmwareMap, PageTables, Zone
-from harness.image.schema.running import Boot, Build, Console, Coverage, Monitor, Preset, Tape
+from harness.image.schema.running import (
+    Boot,
+    Build,
+    Console,
+    Coverage,
+    Fuzz,
+    Monitor,
+    Preset,
+    Tape,
+)
 from harness.image.schema.spaces import AddressSpaces
 from harness.image.schema.types import DeclaredType
 from harness.image.toml_table import TableReader, Where, read_toml
@@ -30,6 +39,7 @@ class Description:
     build: Build | None = None
     boot: Boot = field(default_factory=Boot)
     presets: tuple[Preset, ...] = ()
+    fuzz: Fuzz = field(default_factory=Fuzz)
     console: Console = field(default_factory=Console)
     monitor: Monitor | None = None
     zones: tuple[Zone, ...] = ()

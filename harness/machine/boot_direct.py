@@ -79,8 +79,19 @@ def _overlap(one: range, other: range) -> bool:
     return one.start < other.stop and other.start < one.stop
 
 
+_latest: DirectBoot | None = None
+
+
 def prepare(spec: MachineSpec) -> DirectBoot:
-    """Compose everything that a boot loader would leave in RAM."""
+    """Compose everything that a boot loader would leave in RAM; of the same machine only once."""
+    global _latest
+    latest = _latest
+    if latest is None or latest.spec is not spec:
+        latest = _latest = _prepare(spec)
+    return latest
+
+
+def _prepare(spec: MachineSpec) -> DirectBoot:
     memory_map = given_map(spec)
     ram = [range(extent.start, extent.end) for extent in extents(spec)]
     placer = Placer(memory_map, ram, spec.kernel.image_range())
@@ -111,6 +122,9 @@ def load(vm: Vm, boot: DirectBoot, again: bool) -> None:
     for address, data in boot.pieces:
         for start, part in _inside(address, data, places):
             vm.memory.write(start, part)
+    if has_display(boot.spec):
+        # The mailbox comes last, and the ROM takes the address out of it when all else is done.
+        vm.until_blanked = boot.pieces[-1]
 
 
 def _inside(address: int, data: bytes, places: Iterable[Extent]) -> Iterable[tuple[int, bytes]]:

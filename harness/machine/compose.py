@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from harness.machine.multiboot import (
     COMMAND_LINE,
     INFORMATION,
+    INFORMATION_SIZE,
     LOADER_NAME,
     MEMORY,
     MEMORY_MAP,
@@ -65,12 +66,11 @@ class _Composer:
     def information(self, memory_map: MemoryMap) -> int:
         shape = self._spec.shape
         if shape.information_address is not None:
-            self._placer.take(shape.information_address, INFORMATION.sizeof())
+            self._placer.take(shape.information_address, INFORMATION_SIZE)
         for address, module in zip(shape.module_addresses, self._spec.modules, strict=False):
             if address is not None:
                 self._placer.take(address, len(module.data))
-        fields: dict[str, object] = dict.fromkeys((name.name for name in INFORMATION.subcons), 0)
-        fields["syms"] = [0] * 4
+        fields = INFORMATION.parse(bytes(INFORMATION_SIZE))
         for more in self._fields(memory_map):
             fields.update(more)
         return self._put("boot information", INFORMATION.build(fields), shape.information_address)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,13 @@ BLOCK = 4 << 20
 """Unit in which RAM is filled ahead of the first boot."""
 EAGER = 64 << 20
 """RAM below this offset is always filled ahead."""
-TOUCHED_LIMIT = 8 << 20
+TOUCHED_LIMIT = 2 << 20
 """Bytes that are filled before every boot without asking whether the last one touched them."""
 MEMFD_NAME = "guest-ram"
 POISON = 0xA5
 RANDOM_BLOCK = 64 << 10
+RANDOM_KEPT = 256
+"""Random blocks that are kept: what boots touch again and again."""
 
 PUNCH_HOLE_KEEP_SIZE = 3
 """``FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE`` (linux/falloc.h)."""
@@ -187,7 +190,7 @@ def _page_map(pid: str, address: int, length: int) -> npt.NDArray[np.uint64]:
     return np.frombuffer(data, dtype=np.uint64)
 
 
-def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, memoryview]]:
     """Yield (offset, bytes) that make up [start, end) of RAM filled with ``fill``."""
     step = RANDOM_BLOCK if fill.kind is FillKind.RANDOM else BLOCK
     while start < end:
@@ -196,9 +199,20 @@ def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         start = stop
 
 
-def _block(fill: Fill, start: int, stop: int) -> bytes:
+def _block(fill: Fill, start: int, stop: int) -> memoryview:
     if fill.kind is not FillKind.RANDOM:
-        return bytes([POISON if fill.kind is FillKind.POISON else 0]) * (stop - start)
-    block = start // RANDOM_BLOCK
-    data = np.random.Generator(np.random.PCG64([fill.seed, block])).bytes(RANDOM_BLOCK)
+        return _even(POISON if fill.kind is FillKind.POISON else 0)[: stop - start]
+    data = _random(fill.seed, start // RANDOM_BLOCK)
     return data[start % RANDOM_BLOCK : start % RANDOM_BLOCK + stop - start]
+
+
+@lru_cache(maxsize=RANDOM_KEPT)
+def _random(seed: int, block: int) -> memoryview:
+    data = np.random.Generator(np.random.PCG64([seed, block])).bytes(RANDOM_BLOCK)
+    return memoryview(data)
+
+
+@lru_cache
+def _even(byte: int) -> memoryview:
+    """Return the bytes of a block that is filled with one, made once."""
+    return memoryview(bytes([byte]) * BLOCK)

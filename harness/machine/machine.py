@@ -7,7 +7,6 @@ from typing import Self
 from harness.machine import boot_direct, boot_firmware
 from harness.machine.errors import SpecError
 from harness.machine.guest import Guest
-from harness.machine.layout import has_display
 from harness.machine.limits import check_spec
 from harness.machine.qemu import Extra
 from harness.machine.spec import BootPath, MachineSpec
@@ -32,7 +31,7 @@ class Machine:
         """Return a guest that is paused before its kernel's first instruction.
 
         Can be called again: on the direct path the same process is reset, which takes less than
-        1 ms; on the others, and with a display, a new one is started. ``spec`` may then differ
+        1 ms; on the others a new one is started. ``spec`` may then differ
         from the machine's in map, fill, command line, modules and shape.
         """
         if spec is not None:
@@ -65,9 +64,7 @@ class Machine:
     def _boot_direct(self) -> Guest:
         if self._prepared is None or self._prepared.spec != self.spec:
             self._prepared = boot_direct.prepare(self.spec)
-        # A display keeps its memory over a reset: what stood there would be taken for this boot's.
-        reset = self.running and not has_display(self.spec)
-        if self._vm is not None and reset:
+        if self._vm is not None and self.running:
             self._vm.detach()
             self._vm.pause()
             self._vm.reset()  # keeps RAM: QEMU is at it while RAM is loaded

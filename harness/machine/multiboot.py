@@ -18,6 +18,8 @@ from harness.ram.protocol import AbsentMemory, Ram
 MEMORY, COMMAND_LINE, MODULES, MEMORY_MAP, LOADER_NAME = 1 << 0, 1 << 2, 1 << 3, 1 << 6, 1 << 9
 """Bits of ``flags``: which other fields are valid."""
 
+# Compiled, they take a quarter of the time: a boot reads and builds some thirty of them.
+
 INFORMATION = Struct(
     "flags" / Int32ul,
     "mem_lower" / Int32ul,  # KiB from 0, at most 640
@@ -34,15 +36,28 @@ INFORMATION = Struct(
     "config_table" / Int32ul,
     "boot_loader_name" / Int32ul,
     "apm_table" / Int32ul,
-)
+).compile()
 """The boot information up to the VBE and framebuffer fields, which no flag here makes valid."""
 
-MAP_ENTRY = Struct("base" / Int64ul, "length" / Int64ul, "type" / Int32ul)
-"""A map entry behind its ``size`` field, which does not count itself and may exceed 20."""
+MAP_ENTRY = Struct(
+    "size" / Int32ul,  # of what follows: at least 20 bytes, more may come behind
+    "base" / Int64ul,
+    "length" / Int64ul,
+    "type" / Int32ul,
+).compile()
+"""A map entry; its ``size`` field does not count itself."""
 
-MODULE = Struct("mod_start" / Int32ul, "mod_end" / Int32ul, "string" / Int32ul, Padding(4))
+MODULE = Struct(
+    "mod_start" / Int32ul, "mod_end" / Int32ul, "string" / Int32ul, Padding(4)
+).compile()
 """An element of the module list; ``mod_end`` is the first byte behind the module."""
 
+
+INFORMATION_SIZE, ENTRY_SIZE, MODULE_SIZE = (
+    one.sizeof() for one in (INFORMATION, MAP_ENTRY, MODULE)
+)
+"""In bytes."""
+_SIZE_FIELD = 4
 
 MAX_STRING = 4096
 MAX_MAP = 1 << 20
@@ -79,8 +94,8 @@ class BootInformation:
 
 def read_information(ram: Ram, address: int) -> BootInformation:
     """Return the boot information at physical ``address``; raise :class:`AbsentMemory`."""
-    head = INFORMATION.parse(ram.read(address, INFORMATION.sizeof()))
-    placements = [Placement("boot information", address, INFORMATION.sizeof())]
+    head = INFORMATION.parse(ram.read(address, INFORMATION_SIZE))
+    placements = [Placement("boot information", address, INFORMATION_SIZE)]
     command_line = ""
     if head.flags & COMMAND_LINE:
         command_line = _string(ram, head.cmdline, "command line", placements)
@@ -142,7 +157,7 @@ def _string(ram: Ram, address: int, name: str, placements: list[Placement]) -> s
 
 
 def _modules(ram: Ram, address: int, count: int, placements: list[Placement]) -> None:
-    size = MODULE.sizeof()
+    size = MODULE_SIZE
     placements.append(Placement("module list", address, min(count, MAX_MODULES) * size))
     for index in range(min(count, MAX_MODULES)):
         try:
@@ -158,16 +173,16 @@ def _modules(ram: Ram, address: int, count: int, placements: list[Placement]) ->
 def _entries(ram: Ram, address: int, length: int) -> Iterator[Region]:
     """Yield the map's entries; a last one that is cut short does not count."""
     position, end = address, address + min(length, MAX_MAP)
-    while position + 4 + MAP_ENTRY.sizeof() <= end:
+    while position + ENTRY_SIZE <= end:
         try:
-            size = Int32ul.parse(ram.read(position, 4))
-            entry = MAP_ENTRY.parse(ram.read(position + 4, MAP_ENTRY.sizeof()))
+            entry = MAP_ENTRY.parse(ram.read(position, ENTRY_SIZE))
         except AbsentMemory:
             return
-        if position + 4 + size > end or size < MAP_ENTRY.sizeof():
+        following = position + _SIZE_FIELD + entry.size
+        if following > end or following < position + ENTRY_SIZE:
             return
         yield Region(entry.base, entry.length, entry.type)
-        position += 4 + size
+        position = following
 
 
 def build_map(entries: tuple[Region, ...], sizes: tuple[int, ...]) -> bytes:
@@ -175,8 +190,9 @@ def build_map(entries: tuple[Region, ...], sizes: tuple[int, ...]) -> bytes:
     pieces = []
     for index, region in enumerate(entries):
         size = sizes[index % len(sizes)]
-        body = MAP_ENTRY.build({"base": region.base, "length": region.length, "type": region.type})
-        pieces.append(Int32ul.build(size) + body + bytes(size - len(body)))
+        fields = {"base": region.base, "length": region.length, "type": region.type}
+        entry = MAP_ENTRY.build({"size": size, **fields})
+        pieces.append(entry + bytes(_SIZE_FIELD + size - ENTRY_SIZE))
     return b"".join(pieces)
 
 

@@ -8,6 +8,7 @@ from harness.machine.layout import extents
 from harness.machine.multiboot import (
     COMMAND_LINE,
     INFORMATION,
+    INFORMATION_SIZE,
     MEMORY,
     MEMORY_MAP,
     build_map,
@@ -27,7 +28,7 @@ def rewrite_map(ram: Ram, address: int, spec: MachineSpec) -> None:
     names no other; everything else stays as the loader left it.
     """
     assert spec.map is not None
-    head = INFORMATION.parse(ram.read(address, INFORMATION.sizeof()))
+    head = INFORMATION.parse(ram.read(address, INFORMATION_SIZE))
     data = build_map(spec.map.entries, spec.shape.entry_sizes)
     place = spec.shape.map_address
     if place is None:
@@ -52,7 +53,7 @@ def rewrite_command_line(ram: Ram, address: int, spec: MachineSpec) -> None:
     GRUB puts backslashes before quotes and backslashes, and QEMU tells the kernel's whole path.
     What the loader wrote is then longer, and the line stays in its place.
     """
-    head = INFORMATION.parse(ram.read(address, INFORMATION.sizeof()))
+    head = INFORMATION.parse(ram.read(address, INFORMATION_SIZE))
     line = command_line(spec).encode()
     place, flags = head.cmdline, head.flags | COMMAND_LINE
     if not head.flags & COMMAND_LINE or 0 in ram.read(place, len(line)):

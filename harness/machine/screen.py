@@ -133,6 +133,8 @@ def _read(vm: Vm) -> ScreenText:
 
 def _cells(vm: Vm, start: int) -> npt.NDArray[np.uint16]:
     """Return character and attribute of each cell, from ``start`` cells into display memory."""
+    if vm.display_is_old():
+        return np.zeros(COLUMNS * LINES, dtype=np.uint16)
     offset = min(2 * start, TEXT_BYTES - 2 * COLUMNS * LINES)
     dump = vm.qmp.human(f"xp /{COLUMNS * LINES}xh 0x{TEXT + offset:x}")
     words = [int(word, 16) for word in re.findall(r"0x([0-9a-f]{4})\b", dump)]

@@ -52,6 +52,8 @@ class Vm:
         """``STOP`` and ``RESUME`` in the order in which they happened."""
         self.end: str | None = None
         """How the guest ended: ``PANICKED`` or a SHUTDOWN event's reason."""
+        self.until_blanked: tuple[int, bytes] | None = None
+        """Bytes at a physical address, which are others once the ROM has blanked the display."""
         with contextlib.ExitStack() as stack:
             stack.callback(memory.close)
             self.ram = LiveRam(memory.descriptor, extents(spec))
@@ -191,6 +193,15 @@ class Vm:
         self.qmp.post("system_reset")
         self.qmp.post("set-action", reboot="shutdown")
         self.qmp.send()
+
+    def display_is_old(self) -> bool:
+        """Return whether display memory, which outlives a reset, still holds an earlier boot's."""
+        if self.until_blanked is not None:
+            address, data = self.until_blanked
+            if self.ram.read(address, len(data)) == data:
+                return True
+            self.until_blanked = None  # the kernel may write there what it likes
+        return False
 
     def clear_log(self) -> None:
         """Forget what QEMU has logged; it goes on writing at its own position."""

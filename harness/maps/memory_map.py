@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 from harness.maps.pc import firmware_entries
@@ -55,6 +56,10 @@ class MemoryMap:
 
     def usable_regions(self) -> tuple[Region, ...]:
         """Return the usable regions of the normal form, ascending, in bytes."""
+        return self._usable
+
+    @cached_property
+    def _usable(self) -> tuple[Region, ...]:
         return tuple(region for region in self.normalised().entries if region.usable)
 
     def usable_frames(self, limit: int = FOUR_GIB) -> tuple[range, ...]:

@@ -314,6 +314,10 @@ class StubRam:
         data = self.read(address, layout.itemsize * count)
         return np.frombuffer(data, layout, count) if data else np.empty(count, layout)
 
+    def view(self, address: int) -> memoryview | None:
+        """Return None: each look is a packet."""
+        return None
+
     def _check(self, address: int, length: int) -> None:
         inside = any(r.start <= address and address + length <= r.stop for r in self._ranges)
         if length < 0 or (length and not inside):

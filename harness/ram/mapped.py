@@ -70,6 +70,18 @@ class MappedRam:
             return np.empty(count, layout)
         return np.frombuffer(self.read(address, layout.itemsize * count), layout, count)
 
+    def view(self, address: int) -> memoryview | None:
+        """Return the RAM from physical ``address`` on, as far as it goes, without reading it.
+
+        It changes with the guest. None where there is none, or where looking is reading.
+        """
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address >= self._extents[index].end:
+            return None
+        extent = self._extents[index]
+        start = extent.offset + address - extent.start
+        return self._opened()[start : extent.offset + extent.length]
+
     def _pieces(self, address: int, length: int) -> list[tuple[int, int]]:
         """Return (file offset, bytes) of each part of a range of physical addresses."""
         pieces: list[tuple[int, int]] = []

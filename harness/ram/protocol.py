@@ -48,3 +48,10 @@ class Ram(Protocol):
         Raise :class:`AbsentMemory` unless all of it is RAM.
         """
         ...
+
+    def view(self, address: int) -> memoryview | None:
+        """Return the RAM from physical ``address`` on, as far as it goes, without reading it.
+
+        It changes with the guest. None where there is none, or where looking is reading.
+        """
+        ...

@@ -39,6 +39,10 @@ class TapeError(MachineError):
     """A tape that cannot be run, or that the guest did not run as it should."""
 
 
+class TapeAbsent(TapeError):
+    """A guest that was booted without a tape, or without its name."""
+
+
 class TapeRefused(TapeError):
     """The kernel cannot run its tape where it lies, and says so."""
 
@@ -69,7 +73,7 @@ class Tape:
     """The tape of a guest that is ready."""
 
     def __init__(self, guest: Guest) -> None:
-        """Find the guest's tape; raise :class:`TapeError` when it was booted without."""
+        """Find the guest's tape; raise :class:`TapeAbsent` when it was booted without."""
         self._guest = guest
         self._format = TapeFormat.of(guest.kernel)
         self._place = _placement(guest, self._format)
@@ -180,5 +184,5 @@ _FIXED = ("magic", "operation_capacity", "slot_capacity", "operations", "results
 def _placement(guest: Guest, form: TapeFormat) -> Placement:
     place = module_called(guest.placements, form.description.module)
     if place is None:
-        raise TapeError(f"no boot module is called {form.description.module!r}: see tape_module()")
+        raise TapeAbsent(f"no boot module is called {form.description.module!r}: see tape_module()")
     return place

@@ -41,9 +41,11 @@ def verify_tape(
     operations: Operations,
     progress: Callable[[int], object] = int,
     timeout: float = PIECE_TIMEOUT,
+    before: Inspection | None = None,
 ) -> TapeVerdict:
     """Run a tape on a guest that is ready, and check everything that it says and leaves.
 
+    ``before`` is what it looks like now, where that is known, and the guest is paused since.
     The tape's slots must be empty, else :class:`TapeError`; it raises what ``Tape.run`` does.
     Checked are each result against the policies of the allocators in charge, where there are
     any; alignment, place and zone of each block; that no two blocks that live at one time share
@@ -53,7 +55,10 @@ def verify_tape(
     tape = Tape(guest)
     if tape.live():
         raise TapeError("slots of this tape are in use: verify a tape from its beginning")
-    before = _inspected(guest)
+    if before is None:
+        before = _inspected(guest)
+    else:
+        guest.resume()
     results = tape.run(operations, progress, timeout)
     after = _inspected(guest)
     blocks = blocks_of(operations, results)

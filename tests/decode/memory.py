@@ -45,6 +45,13 @@ class ByteRam:
         found.flags.writeable = False
         return found
 
+    def view(self, address: int) -> memoryview | None:
+        try:
+            data, offset = self._find(address, 1)
+        except AbsentMemory:
+            return None
+        return memoryview(data).toreadonly()[offset:]
+
     def word(self, address: int) -> int:
         return int.from_bytes(self.read(address, 4), "little")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.decode.address_space import NotReadable
-from harness.decode.expression import ExpressionError, Scope, Value
+from harness.decode.expression import ExpressionError, Scope
 from tests.decode.conftest import Loader
 from tests.decode.memory import Loaded
 
@@ -153,7 +153,7 @@ def test_running_variables_and_symbols(program: Loaded) -> None:
 
 def test_a_structure_in_memory_at_hand(program: Loaded) -> None:
     type_ = program.kernel.types.lookup("struct thing")
-    scope = Scope(structure=Value(type_, address=program.address("table") + type_.size))
+    scope = Scope(structure=(type_, program.address("table") + type_.size))
     assert program.context.evaluate.integer("value + id + THREE", scope) == 33
 
 
@@ -178,7 +178,7 @@ def test_columns_are_what_each_element_gives(program: Loaded, expression: str) -
     start = program.address("table")
     rows = program.ram.array(start, program.kernel.types.dtype(type_), 3)
     evaluate = program.context.evaluate
-    scopes = (Scope(structure=Value(type_, address=start + i * type_.size)) for i in range(3))
+    scopes = (Scope(structure=(type_, start + i * type_.size)) for i in range(3))
     one_by_one = [evaluate.integer(expression, scope) for scope in scopes]
     found = evaluate.column(expression, rows, type_)
     assert isinstance(found, np.ndarray)

@@ -22,7 +22,7 @@ from tests.kernel.planted import SourceCopy
 
 MEMORY = 16 << 20
 CASES = 108
-"""The first hundred are a plain PC and the library's maps."""
+"""Half of them are a plain PC and the library's maps."""
 
 
 def campaign(kernel: KernelImage, folder: Path, cases: int, jobs: int = 1) -> Progress:

@@ -11,7 +11,8 @@ from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
 from harness.fuzz.case_file import CaseError, KernelFacts, case_text, load_case
 from harness.fuzz.corpus import command_lines, seeds
-from harness.fuzz.mutator import Surroundings, mutate
+from harness.fuzz.mutator import mutate
+from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.maps.memory_map import MemoryMap
 from harness.workload.operation import Kind, operation

@@ -7,13 +7,15 @@ from random import Random
 
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import command_lines, seeds
-from harness.fuzz.mutator import Surroundings, mutate
+from harness.fuzz.corpus import CPUS, command_lines, kinds_of, plain_seeds, seeds
+from harness.fuzz.mutator import mutate
 from harness.fuzz.possible import why_impossible
+from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.shape import BootInformationShape
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import PAGE_SIZE
+from harness.workload.operation import Kind
 
 MEMORY = 64 << 20
 
@@ -27,7 +29,7 @@ def walk(kernel: KernelImage, seed: int, steps: int) -> list[Case]:
         command_lines(kernel),
         ("qemu32", "486"),
         found,
-        tapes=True,
+        kinds=tuple(Kind),
     )
     for _ in range(steps):
         found.append(mutate(random.choice(found), around, random))
@@ -45,7 +47,7 @@ def test_every_dimension_is_reached(kernel: KernelImage) -> None:
         if field.name != "boot":
             assert len({repr(getattr(case, field.name)) for case in cases}) > 1, field.name
     for field in fields(plain):
-        if field.name not in ("memory_lower", "memory_upper", "module_count"):
+        if field.name != "module_count":
             values = {repr(getattr(case.shape, field.name)) for case in cases}
             assert len(values) > 1, field.name
     entries = [entry for case in cases for entry in case.map.entries]
@@ -55,6 +57,17 @@ def test_every_dimension_is_reached(kernel: KernelImage) -> None:
     assert any(list(case.map.entries) != sorted(case.map.entries) for case in cases)
     assert max(len(case.map.entries) for case in cases) >= 128
     assert {entry.type for entry in entries} >= {0, 1, 2, 3, 4, 5, 0x101}
+
+
+def test_a_campaign_begins_with_every_command_line_and_cpu(kernel: KernelImage) -> None:
+    found = plain_seeds(kernel, MEMORY)
+    words = set(command_lines(kernel))
+    assert words >= {"", "mm=apoptos", "frames=bitmap heap=subblock"}
+    assert {case.append for case in found if not case.steps} == words
+    assert {case.append for case in found if case.steps} == words
+    assert {case.cpu for case in found} == set(CPUS)
+    assert kinds_of(kernel) == tuple(Kind)
+    assert plain_seeds(kernel, MEMORY) == found
 
 
 def test_few_cases_are_impossible_and_those_say_why(kernel: KernelImage) -> None:

@@ -54,7 +54,7 @@ def test_a_bug_in_the_map_needs_few_entries(
 
 def test_numbers_get_round_as_far_as_the_bug_allows() -> None:
     def shows_bug(case: Case) -> bool:
-        return any(entry.end > 17 * MIB for entry in case.map.entries)
+        return any(entry.end > 17 * MIB and not entry.usable for entry in case.map.entries)
 
     case = Case(64 * MIB, MemoryMap((Region(0x10003, 0x2345677, 7),)))
     [entry] = shrink(case, shows_bug).case.map.entries
@@ -85,3 +85,44 @@ def test_it_ends_at_its_limit() -> None:
 
     assert shrink(CROWDED, shows_bug, most=10).case == CROWDED
     assert len(tried) == 10
+
+
+def test_a_long_map_goes_by_halves() -> None:
+    """One by one it would take as many boots as there are entries, again after each that went."""
+    teeth = [Region(number << 16, 0x8000, 1) for number in range(256)]
+    case = Case(64 * MIB, MemoryMap((*teeth, Region(0x1234, 0x10000, 4))))
+
+    def shows_bug(case: Case) -> bool:
+        return any(entry.type == 4 for entry in case.map.entries) and bool(case.map.entries[1:])
+
+    shrunk = shrink(case, shows_bug)
+    assert len(shrunk.case.map.entries) == 2
+    assert shrunk.boots < 80
+
+
+def test_less_memory_is_tried_before_most_other_boots() -> None:
+    tried: list[int] = []
+
+    def shows_bug(case: Case) -> bool:
+        tried.append(case.memory)
+        return case.memory >= 8 * MIB and len(case.map.entries) > 2
+
+    shrunk = shrink(CROWDED, shows_bug)
+    assert shrunk.case.memory == 8 * MIB
+    assert tried.index(8 * MIB) < len(tried) // 4
+
+
+def test_a_tape_s_numbers_get_plain() -> None:
+    def shows_bug(case: Case) -> bool:
+        return any(kind == Kind.HEAP_ALLOC and size > 40 for kind, _, _, _, size in case.steps)
+
+    steps = tuple(operation(Kind.HEAP_ALLOC, slot, 100 + slot, 64) for slot in range(10, 20))
+    smallest = shrink(Case(64 * MIB, MemoryMap.pc(64 * MIB), steps=steps), shows_bug).case
+    assert smallest.steps == (operation(Kind.HEAP_ALLOC, 0, 64),)
+
+
+def test_the_same_case_shrinks_in_the_same_way() -> None:
+    def shows_bug(case: Case) -> bool:
+        return len(case.map.entries) > 3 and case.memory > 8 * MIB
+
+    assert shrink(CROWDED, shows_bug) == shrink(CROWDED, shows_bug)

@@ -5,50 +5,50 @@ from __future__ import annotations
 from random import Random
 
 from harness.fuzz.attempt import attempt
-from harness.fuzz.case import Case
+from harness.fuzz.case import Case, Step
 from harness.fuzz.shrink import shrink
-from harness.fuzz.steps import change_steps, sound
+from harness.fuzz.steps import change_steps
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.shape import BootInformationShape
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
-from harness.workload.operation import ALLOCATES, Kind, operation
+from harness.workload.operation import Kind, operation
 from tests.kernel.planted import SourceCopy
 
 MEMORY = 16 << 20
 
 
-def test_only_what_is_held_is_freed_and_as_it_was_allocated() -> None:
-    random, steps = Random(1), ()
-    for _ in range(300):
-        steps = change_steps(steps, random)
-        held: dict[int, int] = {}
-        for kind, _, _, slot, size in steps:
-            if kind in ALLOCATES:
-                assert slot not in held
-                held[slot] = size
-            else:
-                assert size in (0, held.pop(slot))
-
-
-def test_what_makes_no_sense_goes() -> None:
-    steps = [
-        operation(Kind.FRAMES_FREE, 1, 4),
-        operation(Kind.FRAMES_ALLOC, 1, 4),
-        operation(Kind.HEAP_ALLOC, 1, 100),
-        operation(Kind.HEAP_FREE, 1),
-    ]
-    allocated = operation(Kind.FRAMES_ALLOC, 1, 4)
-    assert sound(steps) == (allocated, operation(Kind.FRAMES_FREE, 1, 4))
-
-
 def test_a_sound_kernel_takes_any_steps(kernel: KernelImage, pool: Pool) -> None:
-    random, steps = Random(2), ()
-    for _ in range(12):
-        steps = change_steps(steps, random)
-        case = Case(MEMORY, MemoryMap.pc(MEMORY), steps=steps)
-        assert attempt(case, kernel, pool).violations == ()
+    random, seen = Random(2), set()
+    steps: tuple[Step, ...] = ()
+    for number in range(24):
+        steps = change_steps(steps if number % 3 else (), random)
+        words = ("", "mm=apoptos", "frames=bitmap heap=subblock")[number % 3]
+        case = Case(MEMORY, MemoryMap.pc(MEMORY), append=words, steps=steps)
+        attempted = attempt(case, kernel, pool)
+        assert attempted.violations == ()
+        seen |= {feature.split()[0] for feature in attempted.features}
+    assert seen >= {"heap_alloc", "frames_free", "slab_alloc", "user_alloc", "touch_write"}
+
+
+def test_a_burst_has_no_kinds_but_the_kernel_s() -> None:
+    random, steps = Random(4), ()
+    for _ in range(100):
+        steps = change_steps(steps, random, (Kind.FRAMES_ALLOC, Kind.FRAMES_FREE))
+    assert {step[0] for step in steps} == {Kind.FRAMES_ALLOC, Kind.FRAMES_FREE}
+
+
+def test_a_tape_without_a_name_is_not_run(kernel: KernelImage, pool: Pool) -> None:
+    case = Case(
+        MEMORY,
+        MemoryMap.pc(MEMORY),
+        shape=BootInformationShape(module_strings=False),
+        steps=(operation(Kind.FRAMES_ALLOC, 1, 1),),
+    )
+    attempted = attempt(case, kernel, pool)
+    assert attempted.word == "good"
+    assert "frames_alloc gave something" not in attempted.features
 
 
 def test_a_tape_that_the_kernel_does_not_reach_is_no_finding(

@@ -92,7 +92,7 @@ _TYPE = (
 
 MISTAKES = [
     ('nmae = "x"', 1, "nmae: unknown key; did you mean 'name'?"),
-    ("\n\nzzz = 1", 3, "zzz: unknown key; known: name, build"),
+    ("\n\nqqq = 1", 3, "qqq: unknown key; known: name, build"),
     ('[build]\ncommand = ["make"]', 1, "build: image is missing"),
     (
         '[build]\nimage = "k"\ncommand = [\n  "make",\n  7,\n]',

@@ -46,6 +46,14 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class Fuzz:
+    """What campaigns try besides what they try on any kernel."""
+
+    append: tuple[str, ...] = ()
+    """Command lines, besides those of the presets."""
+
+
+@dataclass(frozen=True)
 class Console:
     """Lines by which the kernel tells how it fares; each pattern is searched in one line."""
 
