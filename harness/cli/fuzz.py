@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import sys
 import time
@@ -48,7 +47,16 @@ class DurationType(click.ParamType[float]):
 @click.option("--memory", default="64M", show_default=True, metavar="SIZE", help="Most RAM.")
 @click.option("--time", "seconds", type=DurationType(), help="How long, such as 90s, 10m, 8h.")
 @click.option("--cases", type=click.IntRange(1), help="How many cases.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    help="Processes, by default one a core; with --scheduler the most jobs at a time.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS|FILE",
+    help="Work on a dask cluster: where its scheduler is, or the file that it writes.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the chances taken.")
 @click.option(
     "--folder",
@@ -66,6 +74,7 @@ def fuzz(
     seconds: float | None,
     cases: int | None,
     jobs: int | None,
+    scheduler: str | None,
     seed: int,
     folder: Path,
     resume: bool,
@@ -83,9 +92,10 @@ def fuzz(
       harness fuzz --time 10m
       harness fuzz --kernel ~/mykernel --folder ~/campaign --resume
       harness fuzz --cases 1000 --jobs 1 --seed 7       the same cases each time
+      harness fuzz --scheduler tcp://127.0.0.1:8786     on the workers of a dask cluster
     """
     image = load_or_build(kernel, variables)
-    plan = Plan(image, parse_size(memory), seed, jobs or os.cpu_count() or 1, cases, seconds)
+    plan = Plan(image, parse_size(memory), seed, jobs, cases, seconds, scheduler)
     with open_store(folder) as store:
         if store.counts() is not None and not resume:
             raise StoreError(f"{folder} holds a campaign: --resume goes on, --folder takes another")
@@ -109,6 +119,9 @@ def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress | None, bool]:
         ):
             for progress in states:
                 raise_lost_interrupt()
+                for note in progress.notes:
+                    show(note, True)
+                progress.notes.clear()
                 for finding in progress.findings[told:]:
                     show(_found(finding), True)
                 told = len(progress.findings)
