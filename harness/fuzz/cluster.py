@@ -64,15 +64,15 @@ class _Work:
         done: list[Done | Note] = []
         while self._hand_out() or done or self._roster.busy:
             yield from done
-            done = []
+            done = list(self._look())
             for event in self._link.events(_LOOK_SECONDS):
                 done += self._take(event)
-            done += self._look()
 
     def _hand_out(self) -> bool:
         """Give tasks to the workers; return whether there may be more to do."""
         if not self._roster:
-            return self._roster.fetch(self._ask)
+            # Maybe the last one has gone with the last case, or time is up.
+            return not self._used or self._roster.fetch(self._ask)
         while (worker := self._roster.free()) is not None:
             if (task := self._roster.next_task(worker, self._ask)) is None:
                 return False
@@ -90,7 +90,7 @@ class _Work:
             self._alone_since = None
         elif self._alone_since is None:
             self._alone_since = time.monotonic()
-            yield Note(f"waiting for workers: dask worker {self._scheduler} --nthreads 1")
+            yield Note(f"waiting for workers: dask worker {self._link.address} --nthreads 1")
         elif time.monotonic() - self._alone_since > PATIENCE_SECONDS:
             raise ClusterError(
                 f"no worker has come to {self._scheduler} in {PATIENCE_SECONDS:.0f} s; {_GO_ON}"

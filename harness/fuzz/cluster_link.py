@@ -98,6 +98,11 @@ class Link:
         """Whether there is a connection."""
         return bool(self._client.status == "running")
 
+    @property
+    def address(self) -> str:
+        """The scheduler's, as workers are told."""
+        return str(self._client.scheduler.address)
+
     def watch_workers(self) -> None:
         """Tell of every worker from now on; raise ``OSError`` without a connection."""
         # Before the list is asked for: who comes in between is told of twice, and not never.
@@ -184,8 +189,7 @@ def connected(scheduler: str, kernel: KernelImage) -> Iterator[Link]:
     At the end nothing waits for tasks any more, and the cluster drops them. Raise
     :class:`ClusterError`.
     """
-    # What a user needs to know of the connection is told in a sentence.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _say_it_once()
     asyncio.run(_try_to_reach(scheduler))
     client = Client(**_place(scheduler), timeout=CONNECT_SECONDS, set_as_default=False)
     try:
@@ -193,6 +197,13 @@ def connected(scheduler: str, kernel: KernelImage) -> Iterator[Link]:
     finally:
         with contextlib.suppress(TimeoutError):
             client.close(timeout=CLOSE_SECONDS)
+
+
+def _say_it_once() -> None:
+    """Keep dask from logging, with tracebacks, what a user is told in a sentence."""
+    for name in logging.root.manager.loggerDict:
+        if name.split(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 async def _try_to_reach(scheduler: str) -> None:
