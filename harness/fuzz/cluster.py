@@ -64,9 +64,12 @@ class _Work:
         done: list[Done | Note] = []
         while self._hand_out() or done or self._roster.busy:
             yield from done
-            done = list(self._look())
+            done = []
+            if not self._link.alive:
+                raise ClusterError(f"the scheduler at {self._scheduler} has gone; {_GO_ON}")
             for event in self._link.events(_LOOK_SECONDS):
                 done += self._take(event)
+            done += self._look_for_workers()
 
     def _hand_out(self) -> bool:
         """Give tasks to the workers; return whether there may be more to do."""
@@ -79,13 +82,8 @@ class _Work:
             self._link.give(task)
         return True
 
-    def _look(self) -> Iterator[Note]:
-        """Raise unless there is a scheduler and, for some time, a worker; tell when there is none.
-
-        Workers of a scheduler that restarts have to be started anew, as has the campaign.
-        """
-        if not self._link.alive:
-            raise ClusterError(f"the scheduler at {self._scheduler} has gone; {_GO_ON}")
+    def _look_for_workers(self) -> Iterator[Note]:
+        """Tell when there is none; raise when there has been none for long."""
         if self._roster or self._greeting:
             self._alone_since = None
         elif self._alone_since is None:

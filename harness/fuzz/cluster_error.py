@@ -11,7 +11,12 @@ class ClusterError(MachineError):
     """A cluster that cannot be reached, or not be worked with."""
 
 
+def has_cluster() -> bool:
+    """Return whether the extra is installed that clusters need."""
+    return find_spec("distributed") is not None
+
+
 def require_cluster() -> None:
     """Raise :class:`ClusterError` when no cluster can be used."""
-    if find_spec("distributed") is None:
+    if not has_cluster():
         raise ClusterError("a scheduler needs dask.distributed: install mm-harness[cluster]")

@@ -10,9 +10,9 @@ from harness.fuzz.job import Job, Shrink
 
 TASKS_PER_THREAD = 2
 """One that runs, and one that waits, so that no worker waits for the network."""
-TASK_SECONDS = 0.25
+TASK_SECONDS = 0.5
 """How long the cases of one task should take, together …"""
-TASKS_PER_SECOND = 200
+TASKS_PER_SECOND = 100
 """… and longer where there are so many workers that a scheduler would have more tasks than this."""
 MOST_CASES = 2000
 """In one task."""

@@ -104,7 +104,7 @@ def test_ctrl_c_ends_it_and_the_cluster_is_free_again(running: Cluster, tmp_path
     process = subprocess.Popen([HARNESS, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     deadline = time.monotonic() + START_SECONDS
     while not (tmp_path / "fuzz" / "campaign.json").exists():
-        assert process.poll() is None
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
     asked = time.monotonic()
