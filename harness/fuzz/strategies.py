@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
 from harness.fuzz.borders import borders
-from harness.fuzz.campaign import CPUS
 from harness.fuzz.case import Case, Step
-from harness.fuzz.corpus import command_lines
+from harness.fuzz.corpus import CPUS, command_lines
 from harness.fuzz.possible import why_impossible
 from harness.fuzz.shrink import MEMORIES
-from harness.fuzz.steps import MOST_STEPS, SLOTS, sound
+from harness.fuzz.sound import sound
+from harness.fuzz.steps import MOST_STEPS, SLOTS
 from harness.image.kernel_image import KernelImage
 from harness.machine.notation import DEFAULT_MEMORY
 from harness.machine.shape import BootInformationShape
