@@ -7,6 +7,7 @@ from collections.abc import Callable
 from harness.bench import (
     blame,
     boots,
+    cluster,
     decoding,
     fuzzing,
     growth,
@@ -16,6 +17,7 @@ from harness.bench import (
     verdicts,
 )
 from harness.bench.measurement import Measurement
+from harness.fuzz.cluster_error import has_cluster
 from harness.image.kernel_image import KernelImage
 
 BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
@@ -37,3 +39,6 @@ BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
     "fuzz_speedup_vs_multiboot": fuzzing.measure_speedup,
 }
 """Name → what measures it; one that measures several figures stands under each."""
+
+if has_cluster():
+    BENCHES |= dict.fromkeys(cluster.FIGURES, cluster.measure)

@@ -54,7 +54,7 @@ def _plugins() -> Need:
         found = None if why_unsupported() else str(plugin())
     except MachineError:
         found = None
-    return Need("QEMU plugins, for blame and cover", "gcc qemu-system-x86", "debug", found)
+    return Need("QEMU plugins, for blame, cover and fuzz", "gcc qemu-system-x86", "debug", found)
 
 
 def _version(program: str) -> str | None:

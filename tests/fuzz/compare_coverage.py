@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,55 +19,39 @@ import click
 from harness.cover.blocks import Blocks
 from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.campaign import Plan, run_campaign
-from harness.fuzz.corpus import Corpus, seeds
+from harness.fuzz.corpus import Corpus, plain_seeds, seeds
 from harness.fuzz.finding import known_groups
-from harness.fuzz.steps import sound
 from harness.fuzz.store import Kept, open_store
 from harness.fuzz.subject import Source
-from harness.image.build import build
-from harness.image.description import load_description
-from harness.image.elf import load_kernel
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
-from harness.workload.operation import Kind, operation
-from tests.fuzz.bugs import DEEP, Bug
-from tests.kernel.planted import copy_tree
+from tests.fuzz.plants import Plant, plants
+from tests.kernel.planted import SourceCopy
 
 MEMORY = 64 << 20
 WAYS = (Source.NONE, Source.QEMU, Source.COMPILER)
 Kernels = Mapping[Source, KernelImage]
+_NOTHING = ("main.c", "mm_init();", "mm_init();")
 
 
-class Tree:
-    """A copy of the kernel's source in which one bug after another is planted."""
+DEEP = (
+    "one-page-left-of-a-cut",
+    "class-one-byte-too-small",
+    "tail-of-a-free-list-lost",
+    "free-run-counted-to-the-right",
+    "malloc-size-wraps",
+)
+"""Bugs that take more than the first hundred cases."""
 
-    def __init__(self, top: Path) -> None:
-        self._kernel = copy_tree(top)
-        self._images = top / "images"
-        self._images.mkdir()
 
-    def built(self, name: str) -> Kernels:
-        """Return the kernel as its source is now."""
-        plain = self._build({}, f"{name}-plain")
-        telling = self._build({"COVERAGE": "1"}, f"{name}-telling")
-        return {Source.NONE: plain, Source.QEMU: plain, Source.COMPILER: telling}
-
-    def planted(self, bug: Bug) -> Kernels:
-        """Return the kernel with a bug."""
-        path = self._kernel / bug.file
-        text = path.read_text()
-        assert text.count(bug.right) == 1, bug
-        path.write_text(text.replace(bug.right, bug.wrong))
-        try:
-            return self.built(path.stem)
-        finally:
-            path.write_text(text)
-
-    def _build(self, variables: Mapping[str, str], name: str) -> KernelImage:
-        chosen = {**variables, "EXTRA_CFLAGS": "-Wno-error"}
-        made = build(load_description(self._kernel / "harness.toml"), chosen, self._images)
-        kept = shutil.copyfile(made.path, self._images / f"{name}.elf")
-        return replace(load_kernel(kept, made.description), variables=made.variables)
+def built(top: Path, plant: Plant | None = None) -> Kernels:
+    """Return the kernel with a bug or without, as it is and built to tell its edges."""
+    file, right, wrong = (plant.file, plant.right, plant.wrong) if plant else _NOTHING
+    plain, telling = (
+        SourceCopy(top / "source", top, variables=variables).plant(file, right, wrong)
+        for variables in ({}, {"COVERAGE": "1"})
+    )
+    return {Source.NONE: plain, Source.QEMU: plain, Source.COMPILER: telling}
 
 
 def plan(kernels: Kernels, way: Source, seed: int) -> Plan:
@@ -85,9 +68,9 @@ def cases_to_find(one: Plan, folder: Path) -> tuple[int | None, float]:
     return None, progress.seconds
 
 
-def found(tree: Tree, bug: Bug, campaigns: int, most: int) -> str:
+def found(kernels: Kernels, bug: Plant, campaigns: int, most: int) -> str:
     """Return a row: the median of the cases that each way took."""
-    kernels, cells = tree.planted(bug), [bug.name]
+    cells = [bug.defect]
     for way in WAYS:
         cases = []
         for seed in range(campaigns):
@@ -152,11 +135,9 @@ def cost(kernels: Kernels, way: Source, boots: int) -> str:
 def stability(kernels: Kernels, way: Source, boots: int) -> str:
     """Return a row: how many edges of ten cases not all boots of the case show."""
     kernel, known, unsteady = kernels[way], 0, 0
-    tape = sound([operation(Kind.FRAMES_ALLOC, slot, slot + 1) for slot in range(8)])
     with observed(kernel, way) as pool:
-        for number, case in enumerate(seeds(kernel, MEMORY)[:10]):
-            again = replace(case, steps=tape if number % 2 else ())
-            shown = [attempt(again, kernel, pool).edges for _ in range(boots)]
+        for case in plain_seeds(kernel, MEMORY)[4:14]:  # some with operations, some without
+            shown = [attempt(case, kernel, pool).edges for _ in range(boots)]
             known += len(frozenset.union(*shown))
             unsteady += len(frozenset.union(*shown) - frozenset.intersection(*shown))
     return f"| {way.value} | {known} | {unsteady} |"
@@ -169,8 +150,8 @@ def stability(kernels: Kernels, way: Source, boots: int) -> str:
 def main(campaigns: int, most: int, cases: int) -> None:
     """Compare campaigns by features alone with those that have edges too."""
     with tempfile.TemporaryDirectory() as name:
-        tree = Tree(Path(name))
-        right = tree.built("sound")
+        top = Path(name)
+        right = built(top)
         print("| cases are kept for | edges | features | kept |\n| --- | --: | --: | --: |")
         for guided in (False, True):
             print(reached(right, cases, guided), flush=True)
@@ -181,8 +162,9 @@ def main(campaigns: int, most: int, cases: int) -> None:
         for way in WAYS[1:]:
             print(stability(right, way, 20), flush=True)
         print(f"\n| bug | {' | '.join(way.value for way in WAYS)} |\n| --- | --: | --: | --: |")
-        for bug in DEEP:
-            print(found(tree, bug, campaigns, most), flush=True)
+        for bug in plants():
+            if bug.name in DEEP:
+                print(found(built(top, bug), bug, campaigns, most), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -34,6 +35,8 @@ class SourceCopy:
     """Where this process keeps the images that were built for it."""
     flags: str = "-Wno-error"
     """For the compiler: what a bug leaves unused need not be a failure."""
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Of the build, beside these."""
 
     def plant(self, file: str, right: str, wrong: str) -> KernelImage:
         """Return the kernel with ``wrong`` in place of ``right``, which ``file`` has once.
@@ -55,8 +58,8 @@ class SourceCopy:
 
     def _build(self, description: Path) -> KernelImage:
         """Build and take the image away, before another process builds the next one over it."""
-        chosen = {"EXTRA_CFLAGS": self.flags} if self.flags else {}
+        chosen = {**self.variables, **({"EXTRA_CFLAGS": self.flags} if self.flags else {})}
         built = build(load_description(description), chosen, self.top / "build")
         kept = self.images / f"{built.build_id}.elf"
         shutil.copyfile(built.path, kept)
-        return load_kernel(kept, built.description)
+        return replace(load_kernel(kept, built.description), variables=built.variables)
