@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -82,7 +82,7 @@ def _kernel() -> KernelImage:
     except LookupError:
         raise InvalidArgument(
             "no kernel for these machines: give one, or let the test take one of the fixtures "
-            "boot, machine, pool and kernel"
+            "boot, machine and kernel"
         ) from None
 
 
@@ -139,6 +139,9 @@ def _low_addresses(memory: int, known: tuple[int, ...]) -> st.SearchStrategy[int
     return st.none() | near
 
 
+_FLAGS = [field.name for field in fields(BootInformationShape) if field.default is True]
+
+
 def _shapes(
     case: Case, places: st.SearchStrategy[int | None]
 ) -> st.SearchStrategy[BootInformationShape]:
@@ -146,8 +149,7 @@ def _shapes(
     length = 24 * len(case.map.entries)
     return st.builds(
         BootInformationShape,
-        **dict.fromkeys(("memory", "memory_map", "command_line", "loader_name"), there),
-        module_strings=there,
+        **dict.fromkeys(_FLAGS, there),
         entry_sizes=st.sampled_from(((20,), (24,), (32,), (20, 24), (24, 20, 32), (21,))),
         map_length=st.none() | st.integers(0, length),
         map_address=places,

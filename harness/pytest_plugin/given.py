@@ -102,9 +102,9 @@ def _ours(function: Callable[..., Any]) -> bool:
 
 @contextlib.contextmanager
 def _examples_apart(item: pytest.Function) -> Iterator[None]:
-    """Have each example begin without machines, by what Hypothesis offers for that.
+    """Have each example begin without machines.
 
-    See https://hypothesis.readthedocs.io/en/latest/how-to/custom-function-execution.html.
+    ``hypothesis.inner_test`` is what Hypothesis has for runners of tests, as of asynchronous ones.
     """
     handle = item.obj.hypothesis
     test = handle.inner_test

@@ -162,7 +162,7 @@ def test_what_lives_on_from_example_to_example_is_still_complained_about(run: Ru
     found = reports(result.stdout.str())
     assert "uses a function-scoped fixture 'guest'" in found["test_guest"]
     assert "uses a function-scoped fixture 'tmp_path'" in found["test_own_fixture"]
-    assert "let the test take one of the fixtures" in found["test_no_kernel"]
+    assert "let the test take one of the fixtures boot" in found["test_no_kernel"]
     assert "machine" not in found["test_no_machine_in_the_example_that_fails"].partition("---")[2]
 
 
