@@ -10,16 +10,18 @@ import pickle
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from distributed.worker import Worker, get_worker
 from tornado.ioloop import PeriodicCallback
 
+from harness.fuzz.attempt import Attempt, attempt
+from harness.fuzz.case import Case
 from harness.fuzz.finding import Finding
 from harness.fuzz.identity import identity
-from harness.fuzz.job import Job, Result, Shrink, do
+from harness.fuzz.job import Job, Shrink, make_smaller
 from harness.fuzz.parcel import pack_folder, unpack_kernel
 from harness.image.kernel_image import KernelImage
 from harness.machine.guest import Guest
@@ -27,8 +29,10 @@ from harness.machine.pool import Pool
 from harness.machine.scratch import scratch_folder
 from harness.machine.spec import MachineSpec
 
+TaskKey = tuple[str, int]
+"""A campaign's name on the cluster, and a number."""
 MOST_KERNELS = 4
-"""That a worker keeps."""
+"""That a worker keeps; so many campaigns may use it at a time."""
 IDLE_SECONDS = 30.0
 """After which machines are ended that no task has used."""
 _LOOK_SECONDS = 5.0
@@ -41,6 +45,20 @@ class Delivery:
     finding: Finding
     files: dict[str, bytes]
     """See :func:`harness.fuzz.parcel.pack_folder`."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """An attempt without what the campaign knows: the case, and what this worker has told before.
+
+    One client hears of the cases of all workers; most show nothing new.
+    """
+
+    values: dict[str, Any]
+
+    def attempt(self, case: Case) -> Attempt:
+        """Return the attempt at ``case``; of its sets, what is new from this worker."""
+        return Attempt(case, **self.values)
 
 
 class GivenUp(Exception):
@@ -69,12 +87,14 @@ class _Bench:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     pool: Pool = field(default_factory=_Pool)
-    task: object = None
+    task: TaskKey = ("", 0)
     used: float = 0.0
 
 
 _kernels: dict[str, _Kernel] = {}
 _benches: dict[threading.Thread, _Bench] = {}
+_told: dict[str, set[object]] = {}
+"""Campaign → features, and whatever else comes in sets, that it has been told of by this worker."""
 
 
 def receive(program: str, digest: str, packed: bytes, dask_worker: Worker) -> tuple[int, str]:
@@ -98,10 +118,10 @@ def receive(program: str, digest: str, packed: bytes, dask_worker: Worker) -> tu
     return threads, ""
 
 
-def work(task: object, digest: str, packed: bytes) -> bytes:
+def work(task: TaskKey, digest: str, packed: bytes) -> bytes:
     """Do jobs in turn; return how many seconds they took, and the results, pickled.
 
-    Return nothing when this worker does not have the kernel.
+    ``task`` is its key at the scheduler. Return nothing when this worker lacks the kernel.
     """
     kernel = _kernels.get(digest)
     if kernel is None:
@@ -112,20 +132,33 @@ def work(task: object, digest: str, packed: bytes) -> bytes:
         bench.task = task
         started = time.monotonic()
         try:
-            results = [_do(job, kernel, bench.pool) for job in jobs]
+            results = [_do(job, task[0], kernel, bench.pool) for job in jobs]
         finally:
             bench.used = time.monotonic()
     return pickle.dumps((bench.used - started, results))
 
 
-def _do(job: Job, kernel: _Kernel, pool: Pool) -> Result | Delivery:
+def _do(job: Job, campaign: str, kernel: _Kernel, pool: Pool) -> Brief | Delivery:
     if not isinstance(job, Shrink):
-        return do(job, kernel.image, pool)
+        return brief(attempt(job, kernel.image, pool), campaign)
     with scratch_folder(Path(get_worker().local_directory), "finding-") as folder:
-        finding = do(replace(job, folder=folder), kernel.image, pool)
-        assert isinstance(finding, Finding)
+        finding = make_smaller(replace(job, folder=folder), kernel.image, pool)
         names = {str(folder): str(job.folder), **kernel.names}
         return Delivery(finding, pack_folder(folder, names))
+
+
+def brief(attempted: Attempt, campaign: str) -> Brief:
+    """Return what a campaign has to be told of an attempt."""
+    if campaign not in _told and len(_told) >= MOST_KERNELS:
+        del _told[next(iter(_told))]
+    told = _told.setdefault(campaign, set())
+    values = {item.name: getattr(attempted, item.name) for item in fields(attempted)}
+    del values["case"]
+    for name, value in values.items():
+        if isinstance(value, frozenset):
+            values[name] = value - told
+            told |= value
+    return Brief(values)
 
 
 def _given_up() -> bool:

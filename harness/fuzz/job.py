@@ -46,10 +46,11 @@ def do(job: Job, kernel: KernelImage, pool: Pool) -> Result:
     """Do one job; raise what booting a machine raises, and ``OSError``."""
     if isinstance(job, Case):
         return attempt(job, kernel, pool)
-    return _make_smaller(job, kernel, pool)
+    return make_smaller(job, kernel, pool)
 
 
-def _make_smaller(job: Shrink, kernel: KernelImage, pool: Pool) -> Finding:
+def make_smaller(job: Shrink, kernel: KernelImage, pool: Pool) -> Finding:
+    """Make a case smaller and write the finding down; raise like :func:`do`."""
     group = job.first.group
 
     def shows_bug(case: Case) -> bool:
