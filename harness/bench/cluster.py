@@ -16,7 +16,6 @@ from harness.bench.measurement import Measurement, all_cores
 from harness.fuzz.attempt import attempt
 from harness.fuzz.campaign import Plan, Progress, run_campaign
 from harness.fuzz.corpus import seeds
-from harness.fuzz.roster import TASKS_PER_SECOND
 from harness.fuzz.store import Counts, open_store
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
@@ -26,11 +25,11 @@ MEMORY = 64 << 20
 CASES_PER_SECOND = 150
 """Of one worker, for the bound."""
 _ROUNDS, _ROUND_SECONDS = 3, 10.0
-_SIMULATED, _PROCESSES = 1000, 2
-_SIMULATED_CASE_SECONDS = 1.0
-"""So that all of them together ask for no more cases than one client can give."""
+_FEW, _MANY, _PROCESSES = 10, 1000, 2
+_SLOW_SECONDS = 2.0
+"""That a case takes where workers are many, so that they ask for no more than a client can give."""
 _SAMPLES = 100
-_WARM_UP_SECONDS = 10.0
+_WARM_UP_SECONDS = 15.0
 _SECONDS = 30.0
 _PAST_SEEDS = 1000
 
@@ -95,32 +94,57 @@ class _Spent:
         return cls(progress.done, time.monotonic(), *spent)
 
 
+@dataclass(frozen=True)
+class _Load:
+    """What a campaign asks of two processes, each in cores."""
+
+    cases: float
+    """Per second."""
+    client: float
+    scheduler: float
+
+
 def _bound(kernel: KernelImage) -> Measurement:
     """Return how many workers one client and one scheduler can keep at work.
 
-    The client's cost is one for each case; the scheduler's is one for each task, whose number does
-    not grow, and one for each worker, which reports now and then.
+    A client has work with each case, which shows with few workers that are quick; a scheduler has
+    work with tasks, which do not get more, and with workers, which report now and then. That shows
+    with many workers; they are slow, as they share this machine.
     """
+    samples = _samples(kernel)
+    few = _load(kernel, samples, _FEW, 1 / CASES_PER_SECOND)
+    many = _load(kernel, samples, _MANY, _SLOW_SECONDS)
+    case_cost = few.client / few.cases
+    task_load = max(0.0, many.client - case_cost * many.cases)
+    by_client = (1 - task_load) / (case_cost * CASES_PER_SECOND)
+    by_scheduler = _MANY / many.scheduler
+    details = {
+        "client us/case": case_cost * 1e6,
+        f"client % for tasks of {_MANY} workers": task_load * 100,
+        f"scheduler % for {_MANY} workers": many.scheduler * 100,
+        "workers by client": by_client,
+        "workers by scheduler": by_scheduler,
+        f"cases/s of {_FEW} workers": few.cases,
+        f"cases/s of {_MANY} slow workers": many.cases,
+    }
+    bound = min(by_client, by_scheduler)
+    return Measurement("cluster_workers_bound", bound, "workers", None, True, details)
+
+
+def _load(kernel: KernelImage, samples: bytes, workers: int, case_seconds: float) -> _Load:
     with local_cluster() as cluster:
-        samples = _samples(kernel)
         for _ in range(_PROCESSES):
-            cluster.add_simulated(_SIMULATED // _PROCESSES, _SIMULATED_CASE_SECONDS, samples)
-        cluster.wait_for_workers(_SIMULATED)
+            cluster.add_simulated(workers // _PROCESSES, case_seconds, samples)
+        cluster.wait_for_workers(workers)
         with _campaign(kernel, cluster) as states:
             first = _after(_WARM_UP_SECONDS, states, cluster)
             last = _after(_SECONDS, states, cluster)
-    cases, wall = last.cases - first.cases, last.wall - first.wall
-    client = (last.client - first.client) / cases
-    scheduler = (last.scheduler - first.scheduler) / wall
-    details = {
-        "client us/case": client * 1e6,
-        "scheduler % of a core": scheduler * 100,
-        "simulated workers": _SIMULATED,
-        "cases/s": cases / wall,
-        "most tasks/s": TASKS_PER_SECOND,
-    }
-    bound = 1 / client / CASES_PER_SECOND
-    return Measurement("cluster_workers_bound", bound, "workers", None, True, details)
+    wall = last.wall - first.wall
+    return _Load(
+        (last.cases - first.cases) / wall,
+        (last.client - first.client) / wall,
+        (last.scheduler - first.scheduler) / wall,
+    )
 
 
 def _after(seconds: float, states: Iterator[Progress], cluster: LocalCluster) -> _Spent:

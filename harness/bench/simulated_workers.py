@@ -11,31 +11,40 @@ import pickle
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import dask
 from distributed import Worker
 
 from harness.fuzz import cluster_worker
 from harness.fuzz.attempt import Attempt
 from harness.fuzz.case import Case
+from harness.fuzz.cluster_worker import TaskKey, brief
 
 
 def simulated(
     samples: list[Attempt], case_seconds: float
-) -> Callable[[object, str, bytes], Awaitable[bytes]]:
+) -> Callable[[TaskKey, str, bytes], Awaitable[bytes]]:
     """Return what takes the place of :func:`harness.fuzz.cluster_worker.work`."""
     numbers = count()
 
-    async def work(task: object, digest: str, packed: bytes) -> bytes:
+    async def work(task: TaskKey, digest: str, packed: bytes) -> bytes:
         jobs: tuple[Case, ...] = pickle.loads(packed)  # noqa: S301 - of the bench that started us
         seconds = case_seconds * len(jobs)
-        results = [replace(samples[next(numbers) % len(samples)], case=job) for job in jobs]
+        results = [brief(samples[next(numbers) % len(samples)], task[0]) for _ in jobs]
         await asyncio.sleep(seconds)
         return pickle.dumps((seconds, results))
 
     return work
+
+
+_QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.admin.tick.interval": "10s",
+}
+"""What workers do for themselves, on cores of their own, would take all of ours."""
 
 
 async def run(scheduler: str, workers: int, case_seconds: float, samples: Path) -> None:
@@ -43,7 +52,7 @@ async def run(scheduler: str, workers: int, case_seconds: float, samples: Path) 
     attempts = pickle.loads(samples.read_bytes())  # noqa: S301 - of the bench that started us
     # Tasks name it, and find this one.
     cluster_worker.work = simulated(attempts, case_seconds)  # type: ignore[assignment]
-    with tempfile.TemporaryDirectory() as folder:
+    with dask.config.set(_QUIET), tempfile.TemporaryDirectory() as folder:
         many = [
             Worker(
                 scheduler,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.fuzz.case import Case
 from harness.fuzz.cluster_error import ClusterError
 from harness.fuzz.cluster_link import (
     Event,
@@ -20,9 +21,9 @@ from harness.fuzz.cluster_link import (
     Link,
     connected,
 )
-from harness.fuzz.cluster_worker import Delivery
+from harness.fuzz.cluster_worker import Brief, Delivery
 from harness.fuzz.finding import CASE
-from harness.fuzz.job import Ask, Done, Job, Note, Result, Results, Shrink
+from harness.fuzz.job import Ask, Done, Job, Note, Results, Shrink
 from harness.fuzz.parcel import unpack_file
 from harness.fuzz.roster import Roster
 from harness.fuzz.subject import Subject
@@ -149,10 +150,11 @@ class _Work:
             raise error
 
 
-def _received(job: Job, result: Result | Delivery) -> Iterator[Done | Note]:
+def _received(job: Job, result: Brief | Delivery) -> Iterator[Done | Note]:
     """Yield a result; write down the files of a finding, the case at last."""
-    if not isinstance(result, Delivery):
-        yield job, result
+    if isinstance(result, Brief):
+        assert isinstance(job, Case)
+        yield job, result.attempt(job)
         return
     assert isinstance(job, Shrink)
     for name in sorted(result.files, key=lambda name: name == CASE):

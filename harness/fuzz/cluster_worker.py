@@ -10,16 +10,18 @@ import pickle
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from distributed.worker import Worker, get_worker
 from tornado.ioloop import PeriodicCallback
 
+from harness.fuzz.attempt import Attempt
+from harness.fuzz.case import Case
 from harness.fuzz.finding import Finding
 from harness.fuzz.identity import identity
-from harness.fuzz.job import Job, Result, Shrink, do
+from harness.fuzz.job import Job, Shrink, do
 from harness.fuzz.parcel import pack_folder, unpack_subject
 from harness.fuzz.subject import Subject
 from harness.machine.guest import Guest
@@ -27,6 +29,8 @@ from harness.machine.pool import Pool
 from harness.machine.scratch import scratch_folder
 from harness.machine.spec import MachineSpec
 
+TaskKey = tuple[str, int]
+"""A campaign's name on the cluster, and a number."""
 MOST_CAMPAIGNS = 4
 """Whose kernels a worker keeps."""
 IDLE_SECONDS = 30.0
@@ -41,6 +45,20 @@ class Delivery:
     finding: Finding
     files: dict[str, bytes]
     """See :func:`harness.fuzz.parcel.pack_folder`."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """An attempt without what the campaign knows: the case, and what this worker has told before.
+
+    One client hears of the cases of all workers; most show nothing new.
+    """
+
+    values: dict[str, Any]
+
+    def attempt(self, case: Case) -> Attempt:
+        """Return the attempt at ``case``; of its sets, what is new from this worker."""
+        return Attempt(case, **self.values)
 
 
 class GivenUp(Exception):
@@ -69,12 +87,14 @@ class _Bench:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     pool: Pool = field(default_factory=_Pool)
-    task: object = None
+    task: TaskKey = ("", 0)
     used: float = 0.0
 
 
 _campaigns: dict[str, _Campaign] = {}
 _benches: dict[threading.Thread, _Bench] = {}
+_told: dict[str, set[object]] = {}
+"""Campaign → features, and whatever else comes in sets, that it has been told of by this worker."""
 
 
 def receive(program: str, digest: str, packed: bytes, dask_worker: Worker) -> tuple[int, str]:
@@ -98,10 +118,10 @@ def receive(program: str, digest: str, packed: bytes, dask_worker: Worker) -> tu
     return threads, ""
 
 
-def work(task: object, digest: str, packed: bytes) -> bytes:
+def work(task: TaskKey, digest: str, packed: bytes) -> bytes:
     """Do jobs in turn; return how many seconds they took, and the results, pickled.
 
-    Return nothing when this worker does not have the kernel.
+    ``task`` is its key at the scheduler. Return nothing when this worker lacks the kernel.
     """
     campaign = _campaigns.get(digest)
     if campaign is None:
@@ -112,20 +132,36 @@ def work(task: object, digest: str, packed: bytes) -> bytes:
         bench.task = task
         started = time.monotonic()
         try:
-            results = [_do(job, campaign, bench.pool) for job in jobs]
+            results = [_do(job, task[0], campaign, bench.pool) for job in jobs]
         finally:
             bench.used = time.monotonic()
     return pickle.dumps((bench.used - started, results))
 
 
-def _do(job: Job, campaign: _Campaign, pool: Pool) -> Result | Delivery:
+def _do(job: Job, name: str, campaign: _Campaign, pool: Pool) -> Brief | Delivery:
     if not isinstance(job, Shrink):
-        return do(job, campaign.subject, pool)
+        attempted = do(job, campaign.subject, pool)
+        assert isinstance(attempted, Attempt)
+        return brief(attempted, name)
     with scratch_folder(Path(get_worker().local_directory), "finding-") as folder:
         finding = do(replace(job, folder=folder), campaign.subject, pool)
         assert isinstance(finding, Finding)
         names = {str(folder): str(job.folder), **campaign.names}
         return Delivery(finding, pack_folder(folder, names))
+
+
+def brief(attempted: Attempt, campaign: str) -> Brief:
+    """Return what a campaign has to be told of an attempt."""
+    if campaign not in _told and len(_told) >= MOST_CAMPAIGNS:
+        del _told[next(iter(_told))]
+    told = _told.setdefault(campaign, set())
+    values = {item.name: getattr(attempted, item.name) for item in fields(attempted)}
+    del values["case"]
+    for name, value in values.items():
+        if isinstance(value, frozenset):
+            values[name] = value - told
+            told |= value
+    return Brief(values)
 
 
 def _given_up() -> bool:
