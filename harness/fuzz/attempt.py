@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.check.inspect import Inspection
@@ -42,33 +42,40 @@ class Attempt:
     violations: tuple[Violation, ...] = ()
     group: str | None = None
     """What is wrong and where, without numbers: two cases with one group show the same bug."""
+    backtrace: tuple[Frame, ...] = ()
+    """Where the kernel ended, if it did, innermost first."""
     impossible: str | None = None
     """Why it is, if it is."""
     qemu_died: bool = False
 
 
-def attempt(case: Case, kernel: KernelImage, pool: Pool) -> Attempt:
+def attempt(
+    case: Case, kernel: KernelImage, pool: Pool, look: Callable[[Guest], None] | None = None
+) -> Attempt:
     """Boot a case and check everything; then, if it has a tape, run and verify that.
 
+    ``look`` is shown the guest as it is in the end, paused unless QEMU is gone.
     Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
     """
     spec = case.spec(kernel)
     if (why := why_impossible(spec)) is not None:
         return Attempt(case, None, impossible=why)
     try:
-        found = _boot(case, spec, pool)
+        found = _boot(case, spec, pool, look)
         if not found.qemu_died:
             return found
     except QemuFailed:
         pass  # as when somebody kills it; a case that does it again is to blame
     try:
-        return _boot(case, spec, pool)
+        return _boot(case, spec, pool, look)
     except QemuFailed as error:
         violation = Violation("ending.qemu-died", f"QEMU failed: {error}", ("V10",))
         return Attempt(case, "finding", frozenset(), (violation,), violation.kind, qemu_died=True)
 
 
-def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
+def _boot(
+    case: Case, spec: MachineSpec, pool: Pool, look: Callable[[Guest], None] | None
+) -> Attempt:
     with pool.boot(spec) as guest:
         ending = guest.run_until_ready()
         verdict, inspection = judge(guest, ending)
@@ -76,15 +83,19 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
         seen = _Seen(ending, verdict.violations, inspection)
         if case.steps and inspection is not None and not verdict.violations:
             seen = _run_tape(guest, case, seen)
-        group = group_of(
-            seen.violations, _backtrace(guest, seen.ending), seen.inspection, guest.memory_map
-        )
+        backtrace = _backtrace(guest, seen.ending)
+        group = group_of(seen.violations, backtrace, seen.inspection, guest.memory_map)
+        if look is not None:
+            if guest.qemu_alive:
+                guest.pause()
+            look(guest)
     return Attempt(
         case,
         "finding" if seen.violations else verdict.verdict,
         found,
         seen.violations,
         group,
+        backtrace=tuple(seen.ending.backtrace),
         qemu_died=seen.ending.kind is EndingKind.QEMU_DIED,
     )
 
