@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from harness.check.inspect import Inspection
@@ -25,6 +26,7 @@ from harness.workload.operation import operations
 from harness.workload.tape import TapeEnded, TapeError, TapeRefused
 from harness.workload.verify import verify_tape
 
+KILLED = "QEMU was killed by SIGKILL"
 LOOKS = 16
 """At a kernel that hangs, to see what it is in all the time …"""
 LOOK_SECONDS = 0.002
@@ -60,17 +62,23 @@ def attempt(
     spec = case.spec(kernel)
     if (why := why_impossible(spec)) is not None:
         return Attempt(case, None, impossible=why)
-    try:
+    with suppress(QemuFailed):  # as when somebody kills it
         found = _boot(case, spec, pool, look)
         if not found.qemu_died:
             return found
-    except QemuFailed:
-        pass  # as when somebody kills it; a case that does it again is to blame
+    # A case that does it again is to blame; a QEMU that does not even start is not its doing.
+    pool.boot(spec)
     try:
-        return _boot(case, spec, pool, look)
+        found = _boot(case, spec, pool, look)
     except QemuFailed as error:
         violation = Violation("ending.qemu-died", f"QEMU failed: {error}", ("V10",))
-        return Attempt(case, "finding", frozenset(), (violation,), violation.kind, qemu_died=True)
+        found = Attempt(case, "finding", frozenset(), (violation,), violation.kind, qemu_died=True)
+    if found.qemu_died and KILLED in found.violations[0].message:
+        raise QemuFailed(
+            f"{KILLED} twice, which no guest does: the host may have run out of memory; take "
+            "fewer --jobs or less --memory, and go on with --resume"
+        )
+    return found
 
 
 def _boot(

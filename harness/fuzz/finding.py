@@ -6,7 +6,7 @@ is there, ``finding.txt``, ``map.svg``, ``console.log`` and ``memory.core``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from harness.fuzz.culprit import blame_case, why_not_blamed
 from harness.fuzz.finding_text import finding_text
 from harness.fuzz.picture import machine_picture
 from harness.fuzz.shrink import Shrunk
+from harness.fuzz.store import written_to
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import MachineError
 from harness.machine.guest import Guest
@@ -56,10 +57,19 @@ class Finding:
     """From the campaign's start to its first case."""
 
 
-def note_finding(folder: Path, first: Attempt, kernel: KernelImage) -> None:
-    """Write down that a case shows a bug, before anything is known of it. Raise ``OSError``."""
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / FIRST, case_text(first.case, kernel, first.group))
+def note_finding(
+    folder: Path,
+    first: Attempt,
+    kernel: KernelImage,
+    write: Callable[[Path, str], None] = write_atomically,
+) -> None:
+    """Write down that a case shows a bug, before anything is known of it.
+
+    Raise :class:`CannotWrite`.
+    """
+    with written_to(folder):
+        folder.mkdir(exist_ok=True)
+        write(folder / FIRST, case_text(first.case, kernel, first.group))
 
 
 def known_groups(findings: Path) -> set[str]:
@@ -78,8 +88,13 @@ def write_finding(folder: Path, finding: Finding, kernel: KernelImage, pool: Poo
     """Complete the folder of a finding that was noted; boots its case again for what it shows.
 
     ``case.json`` makes the folder complete. Only then somebody is looked for to blame: it takes
-    longer than all else, and the finding must not depend on it. Raise ``OSError``.
+    longer than all else, and the finding must not depend on it. Raise :class:`CannotWrite`.
     """
+    with written_to(folder):
+        _write(folder, finding, kernel, pool)
+
+
+def _write(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool) -> None:
     case = finding.attempt.case
     summary = finding.group.replace("\\", "").replace('"', "'")
     write_atomically(folder / TEST, _TEST.format(summary=summary, case=CASE))
