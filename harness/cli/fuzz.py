@@ -21,7 +21,8 @@ from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.options import kernel_options, load_or_build, parse_size
 from harness.fuzz.campaign import Plan, Progress, run_campaign
-from harness.fuzz.finding import Finding, case_in_words, known_groups
+from harness.fuzz.case_words import case_in_words
+from harness.fuzz.finding import Finding, known_groups
 from harness.fuzz.store import Store, StoreError, open_store
 from harness.fuzz.subject import Source, Subject, choose_subject
 

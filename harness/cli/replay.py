@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
+from harness.check.violation import Violation
 from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import BootType, kernel_options, load_or_build
-from harness.fuzz.attempt import attempt
+from harness.fuzz.attempt import Attempt, attempt
+from harness.fuzz.case import Case
 from harness.fuzz.case_file import CaseFile, load_case
-from harness.fuzz.finding import case_in_words
+from harness.fuzz.case_words import case_in_words
+from harness.fuzz.culprit import blame_case, why_not_blamed
+from harness.fuzz.second_opinion import on_path
 from harness.image.kernel_image import KernelImage
+from harness.machine.errors import MachineError
 from harness.machine.pool import Pool
 from harness.machine.spec import BootPath
 
@@ -26,11 +31,15 @@ from harness.machine.spec import BootPath
     metavar="direct|multiboot|iso",
     help="Another way into memory, for a second opinion; where things lie is the loader's there.",
 )
+@click.option(
+    "--blame", is_flag=True, help="Boot once more, and tell who wrote the words that are wrong."
+)
 def replay(
     file: Path,
     kernel: Path | None,
     variables: dict[str, str],
     boot: tuple[BootPath, ...] | None,
+    blame: bool,
 ) -> int:
     """Boot the machine in FILE, a case of 'harness fuzz', and check it.
 
@@ -40,6 +49,7 @@ def replay(
     \b
     Examples:
       harness replay findings/frames.two-owners-1f0c2a77/case.json
+      harness replay case.json --blame
       harness replay case.json --kernel ~/mended/kernel --boot iso
     """
     found = load_case(file)
@@ -47,20 +57,48 @@ def replay(
         kernel, variables = _kernel_of(found), found.kernel.variables
     image = load_or_build(kernel, variables)
     _tell_of_another(found, image)
-    case = found.case
-    if boot is not None:
-        if len(boot) != 1:
-            raise click.UsageError("--boot takes one path here")
-        case = replace(case, boot=boot[0])
+    case = found.case if boot is None else _on_path(found.case, boot)
     click.echo(case_in_words(case))
     with Pool() as pool:
         attempted = attempt(case, image, pool)
     if attempted.word is None:
-        raise click.UsageError(f"no boot loader leaves memory like that: {attempted.impossible}")
+        raise click.UsageError(f"there is no such machine: {attempted.impossible}")
+    blamed = _blamed(case, image, attempted) if blame else {}
     for violation in attempted.violations:
         click.echo(f"  {violation}")
+        for line in blamed.get(violation, ()):
+            click.echo(f"    {line}")
     click.echo(attempted.word)
     return EXIT_FINDINGS if attempted.violations else EXIT_GOOD
+
+
+def _on_path(case: Case, boot: tuple[BootPath, ...]) -> Case:
+    if len(boot) != 1:
+        raise click.UsageError("--boot takes one path here")
+    case, lost = on_path(case, boot[0])
+    if lost:
+        click.echo(
+            f"harness: on the {boot[0].value} path the loader decides about {', '.join(lost)}: "
+            "the case is booted without",
+            err=True,
+        )
+    return case
+
+
+def _blamed(
+    case: Case, kernel: KernelImage, attempted: Attempt
+) -> Mapping[Violation, Sequence[str]]:
+    """Return who is to blame; say why where nobody is known to be."""
+    if not attempted.violations:
+        return {}
+    try:
+        why_not = why_not_blamed(case, kernel, attempted.violations)
+        if why_not is None:
+            return blame_case(case, kernel, attempted.violations)
+    except MachineError as error:
+        why_not = str(error)
+    click.echo(f"harness: nobody is blamed: {why_not}", err=True)
+    return {}
 
 
 def _kernel_of(found: CaseFile) -> Path | None:

@@ -31,17 +31,23 @@ class Accusation:
     doubts: tuple[str, ...] = ()
 
 
-def accuse(spec: MachineSpec, violations: Iterable[Violation], moment: str = READY) -> Accusation:
+def accuse(
+    spec: MachineSpec,
+    violations: Iterable[Violation],
+    moment: str = READY,
+    commands: tuple[str, ...] = (),
+) -> Accusation:
     """Boot ``spec`` again, and find who wrote the words behind ``violations`` of it.
 
-    They were found when the kernel was at ``moment``. All words are followed together. Raises
-    like :func:`harness.debug.blame.blame`.
+    They were found when the kernel was at ``moment``, and its monitor had been given ``commands``.
+    All words are followed together. Raises like :func:`harness.debug.blame.blame`.
     """
     wanted = [one for one in violations if one.word is not None][:MOST_VIOLATIONS]
     if not wanted:
         return Accusation({}, frozenset())
     until = spec.kernel.description.moments.get(moment)
-    recording, again = record_course(spec, Course(until), lambda guest: _look(guest, moment))
+    course = Course(until, commands)
+    recording, again = record_course(spec, course, lambda guest: _look(guest, moment))
     seen = [one for one in wanted if one in again]
     words = list(dict.fromkeys(_word(one) for one in seen))
     found = blame(recording, words, MOST_WRITES) if words else None

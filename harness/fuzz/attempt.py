@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from harness.check.inspect import Inspection
@@ -26,6 +27,7 @@ from harness.machine.spec import MachineSpec
 from harness.workload.tape import TapeAbsent, TapeEnded, TapeError, TapeRefused
 from harness.workload.verify import verify_tape
 
+KILLED = "QEMU was killed by SIGKILL"
 LOOKS = 16
 """At a kernel that hangs, to see what it is in all the time …"""
 LOOK_SECONDS = 0.002
@@ -45,35 +47,48 @@ class Attempt:
     violations: tuple[Violation, ...] = ()
     group: str | None = None
     """What is wrong and where, without numbers: two cases with one group show the same bug."""
+    backtrace: tuple[Frame, ...] = ()
+    """Where the kernel ended, if it did, innermost first."""
     impossible: str | None = None
     """Why it is, if it is."""
     qemu_died: bool = False
 
 
-def attempt(case: Case, kernel: KernelImage, pool: Pool) -> Attempt:
+def attempt(
+    case: Case, kernel: KernelImage, pool: Pool, look: Callable[[Guest], None] | None = None
+) -> Attempt:
     """Boot a case and check everything; then, if it has a tape, run and verify that.
 
+    ``look`` is shown the guest as it is in the end, paused unless QEMU is gone.
     Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
     """
     spec = case.spec(kernel)
     if (why := why_impossible(spec)) is not None:
         return Attempt(case, None, impossible=why)
-    try:
-        found = _boot(case, spec, pool)
+    with suppress(QemuFailed):  # as when somebody kills it
+        found = _boot(case, spec, pool, look)
         if not found.qemu_died:
             return found
-    except QemuFailed:
-        pass  # as when somebody kills it; a case that does it again is to blame
+    # A case that does it again is to blame; a QEMU that does not even start is not its doing.
+    pool.boot(spec)
     try:
-        return _boot(case, spec, pool)
+        found = _boot(case, spec, pool, look)
     except QemuFailed as error:
         violation = Violation("ending.qemu-died", f"QEMU failed: {error}", ("V10",))
-        return Attempt(
+        found = Attempt(
             case, "finding", violations=(violation,), group=violation.kind, qemu_died=True
         )
+    if found.qemu_died and KILLED in found.violations[0].message:
+        raise QemuFailed(
+            f"{KILLED} twice, which no guest does: the host may have run out of memory; take "
+            "fewer --jobs or less --memory, and go on with --resume"
+        )
+    return found
 
 
-def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
+def _boot(
+    case: Case, spec: MachineSpec, pool: Pool, look: Callable[[Guest], None] | None
+) -> Attempt:
     with pool.boot(spec) as guest:
         ending = guest.run_until_ready()
         verdict, inspection = judge(guest, ending)
@@ -83,6 +98,10 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
         edges = _edges(guest, pool)
         backtrace = _backtrace(guest, seen.ending)
         group = group_of(seen.violations, backtrace, seen.inspection, guest.memory_map)
+        if look is not None:
+            if guest.qemu_alive:
+                guest.pause()
+            look(guest)
     return Attempt(
         case,
         "finding" if seen.violations else verdict.verdict,
@@ -90,6 +109,7 @@ def _boot(case: Case, spec: MachineSpec, pool: Pool) -> Attempt:
         edges,
         seen.violations,
         group,
+        backtrace=tuple(seen.ending.backtrace),
         qemu_died=seen.ending.kind is EndingKind.QEMU_DIED,
     )
 

@@ -215,7 +215,7 @@ class _Campaign:
         if attempted.group is not None and attempted.group not in self._groups:
             self._groups.add(attempted.group)
             folder = self._store.finding_folder(attempted.group)
-            note_finding(folder, attempted, self._plan.kernel)
+            note_finding(folder, attempted, self._plan.kernel, self._store.write)
             self._to_shrink.append(Shrink(attempted, progress.seconds, folder))
 
     def _measure(self) -> None:

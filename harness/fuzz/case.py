@@ -9,10 +9,14 @@ from harness.machine.boot_direct import given_map
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import BootPath, Fill, MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
-from harness.workload.tape import tape_module
+from harness.workload.operation import Flag, Kind
+from harness.workload.tape import SLOTS, tape_module
 
 Step = tuple[int, int, int, int, int]
 """One operation of a tape: see :func:`harness.workload.operation.operation`."""
+
+_KINDS = frozenset(Kind)
+_FLAGS = int(sum(Flag))
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,14 @@ class Case:
     boot: BootPath = BootPath.DIRECT
     steps: tuple[Step, ...] = ()
     """A tape's operations, in order."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for steps that no tape could hold."""
+        for number, (kind, flags, cache, slot, size) in enumerate(self.steps):
+            if kind not in _KINDS or flags < 0 or flags & ~_FLAGS:
+                raise ValueError(f"step {number}: there is no operation {kind} with flags {flags}")
+            if not (0 <= cache < 1 << 16 and 0 <= slot < SLOTS and 0 <= size < 1 << 32):
+                raise ValueError(f"step {number}: cache {cache}, slot {slot} or size {size}")
 
     def spec(self, kernel: KernelImage) -> MachineSpec:
         """Return the machine with a kernel; the tape, if there is one, is its last module.

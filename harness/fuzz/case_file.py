@@ -61,7 +61,7 @@ def load_case(path: Path) -> CaseFile:
         if (found := msgspec.json.decode(data, type=_Header).format) != FORMAT:
             raise CaseError(f"{path}: format {found}; this program reads {FORMAT}")
         return msgspec.json.decode(data, type=CaseFile)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise CaseError(f"{path} holds no case: {error}") from None
 
 

@@ -1,30 +1,34 @@
 """A finding as a folder: all that somebody needs who has never seen the campaign.
 
 In it are ``case.json`` and ``first-case.json``, ``test_finding.py``, which fails as long as the bug
-is there, ``finding.txt``, ``console.log`` and ``memory.core``.
+is there, ``finding.txt``, ``map.svg``, ``console.log`` and ``memory.core``.
 """
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.fuzz.attempt import Attempt
-from harness.fuzz.case import Case
+from harness.check.violation import Violation
+from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.case_file import CaseFile, case_text, load_case
+from harness.fuzz.culprit import blame_case, why_not_blamed
+from harness.fuzz.finding_text import finding_text
+from harness.fuzz.picture import machine_picture
 from harness.fuzz.shrink import Shrunk
+from harness.fuzz.store import written_to
 from harness.image.kernel_image import KernelImage
+from harness.machine.errors import MachineError
+from harness.machine.guest import Guest
 from harness.machine.pool import Pool
+from harness.ram.protocol import RamError
 from harness.report.files import write_atomically
-from harness.report.map_text import map_text
-from harness.report.reproduce import program
-from harness.report.units import size
-from harness.workload.operation import in_words, operations
 
 CASE = "case.json"
 FIRST = "first-case.json"
+TEST, TEXT, PICTURE = "test_finding.py", "finding.txt", "map.svg"
+CONSOLE, CORE = "console.log", "memory.core"
 _TEST = '''"""{summary}"""
 
 from pathlib import Path
@@ -53,10 +57,19 @@ class Finding:
     """From the campaign's start to its first case."""
 
 
-def note_finding(folder: Path, first: Attempt, kernel: KernelImage) -> None:
-    """Write down that a case shows a bug, before anything is known of it. Raise ``OSError``."""
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / FIRST, case_text(first.case, kernel, first.group))
+def note_finding(
+    folder: Path,
+    first: Attempt,
+    kernel: KernelImage,
+    write: Callable[[Path, str], None] = write_atomically,
+) -> None:
+    """Write down that a case shows a bug, before anything is known of it.
+
+    Raise :class:`CannotWrite`.
+    """
+    with written_to(folder):
+        folder.mkdir(exist_ok=True)
+        write(folder / FIRST, case_text(first.case, kernel, first.group))
 
 
 def known_groups(findings: Path) -> set[str]:
@@ -72,55 +85,51 @@ def unfinished(findings: Path) -> Iterator[tuple[Path, CaseFile]]:
 
 
 def write_finding(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool) -> None:
-    """Complete the folder of a finding that was noted; boots its case once more for the core.
+    """Complete the folder of a finding that was noted; boots its case again for what it shows.
 
-    ``case.json`` comes last, so that a folder with one is complete. Raise ``OSError``.
+    ``case.json`` makes the folder complete. Only then somebody is looked for to blame: it takes
+    longer than all else, and the finding must not depend on it. Raise :class:`CannotWrite`.
     """
+    with written_to(folder):
+        _write(folder, finding, kernel, pool)
+
+
+def _write(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool) -> None:
     case = finding.attempt.case
     summary = finding.group.replace("\\", "").replace('"', "'")
-    write_atomically(folder / "test_finding.py", _TEST.format(summary=summary, case=CASE))
-    write_atomically(folder / "finding.txt", finding_text(finding, folder))
-    with pool.boot(case.spec(kernel)) as guest:
-        guest.run_until_ready()
-        write_atomically(folder / "console.log", guest.console.log.text())
-        guest.save_core(folder / "memory.core")
+    write_atomically(folder / TEST, _TEST.format(summary=summary, case=CASE))
+    notes = _look_again(folder, finding, kernel, pool)
+    why_not = why_not_blamed(case, kernel, finding.attempt.violations)
+    unknown = f"nobody is blamed: {why_not or 'that took too long, or was interrupted'}"
+    write_atomically(folder / TEXT, finding_text(finding, folder, kernel, {}, [*notes, unknown]))
     write_atomically(folder / CASE, case_text(case, kernel, finding.group))
+    if why_not is None:
+        _blame(folder, finding, kernel, notes)
 
 
-def finding_text(finding: Finding, folder: Path) -> str:
-    """Return a finding in words, with its machine drawn."""
-    violations = finding.attempt.violations or finding.first.violations
-    shown = [f"  {violation}" for violation in violations]
-    replay = shlex.join([program(), "replay", str(folder / CASE)])
-    return "\n".join(
-        [
-            finding.group,
-            "",
-            f"First seen after {finding.seconds:.1f} s; made smaller in "
-            f"{finding.shrunk.boots} boots to {case_in_words(finding.attempt.case)}.",
-            "",
-            *shown,
-            "",
-            map_text(finding.attempt.case.map),
-            "",
-            f"again: {replay}",
-            "",
-        ]
-    )
+def _look_again(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool) -> list[str]:
+    """Leave what a boot of the case shows; return what could not be had."""
+    missing = []
+
+    def look(guest: Guest) -> None:
+        violations = finding.attempt.violations
+        drawn = machine_picture(finding.group, guest, violations)
+        write_atomically(folder / PICTURE, drawn)
+        write_atomically(folder / CONSOLE, guest.console.log.text())
+        try:
+            guest.save_core(folder / CORE)
+        except MachineError as error:
+            missing.append(f"there is no {CORE}: {error}")
+
+    if attempt(finding.attempt.case, kernel, pool, look).group != finding.group:
+        missing.append("not every boot shows it: one more, for the console and the core, did not")
+    return missing
 
 
-def case_in_words(case: Case) -> str:
-    """Return what a person would say a case is."""
-    entries = len(case.map.entries)
-    words = [f"{size(case.memory)} of RAM, {entries} map entr{'y' if entries == 1 else 'ies'}"]
-    if case.modules:
-        lengths = ", ".join(str(len(module.data)) for module in case.modules)
-        words.append(f"modules of {lengths} bytes")
-    if case.append:
-        words.append(f"the command line {case.append!r}")
-    if case.shape != type(case.shape)():
-        words.append("an unusual form of the boot information")
-    if case.steps:
-        done = ", ".join(in_words(one) for one in operations(case.steps)[:5])
-        words.append(f"{len(case.steps)} operations ({done})")
-    return "; ".join(words)
+def _blame(folder: Path, finding: Finding, kernel: KernelImage, notes: list[str]) -> None:
+    blamed: dict[Violation, list[str]] = {}
+    try:
+        blamed = blame_case(finding.attempt.case, kernel, finding.attempt.violations)
+    except (MachineError, RamError) as error:
+        notes = [*notes, f"nobody is blamed: {error}"]
+    write_atomically(folder / TEXT, finding_text(finding, folder, kernel, blamed, notes))

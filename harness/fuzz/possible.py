@@ -8,7 +8,7 @@ from harness.machine.boot_direct import prepare
 from harness.machine.errors import SpecError
 from harness.machine.layout import extents
 from harness.machine.limits import check_spec
-from harness.machine.spec import MachineSpec
+from harness.machine.spec import BootPath, MachineSpec
 
 
 def why_impossible(spec: MachineSpec) -> str | None:
@@ -19,6 +19,8 @@ def why_impossible(spec: MachineSpec) -> str | None:
     """
     try:
         check_spec(spec)
+        if spec.boot is not BootPath.DIRECT:
+            return None  # a real loader does
         pieces = prepare(spec).pieces
     except SpecError as error:
         return str(error)

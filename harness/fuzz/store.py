@@ -12,6 +12,8 @@ Every file is there whole or not at all. A campaign that is killed has lost what
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -34,8 +36,37 @@ _STATE = "campaign.json"
 _LONGEST_NAME = 60
 
 
+SPARE_BYTES = 256 << 10
+"""Kept free for the last writes before a campaign ends because its disk is full."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LEFTOVER = re.compile(r"\.[\w-]+\.(json|txt|py|svg|log|core)\.\w{8}")
+"""A file that was being written when somebody killed the writer."""
+
+
 class StoreError(Exception):
     """A folder that holds no campaign, another one, or one that somebody is at."""
+
+
+class CannotWrite(OSError):
+    """A campaign's folder that takes nothing more; the message says why, and what to do."""
+
+
+@contextmanager
+def written_to(place: Path) -> Iterator[None]:
+    """Turn what goes wrong with writing to ``place`` into a :class:`CannotWrite`."""
+    try:
+        yield
+    except CannotWrite:
+        raise
+    except OSError as error:
+        where = error.filename or place
+        if error.errno in _NO_ROOM:
+            what = "make room there, and go on with --resume: what was found is kept"
+        elif error.errno == errno.ENOENT:
+            what = "put the campaign's folder back, or begin another one"
+        else:
+            what = "let it be written to, and go on with --resume"
+        raise CannotWrite(f"cannot write to {where}: {error.strerror or error}; {what}") from None
 
 
 @dataclass(frozen=True)
@@ -69,12 +100,39 @@ class Store:
         self.folder = folder
         self._corpus = folder / "corpus"
         self.findings = folder / "findings"
-        for needed in (self._corpus, self.findings):
-            needed.mkdir(exist_ok=True)
+        self._spare = folder / ".spare"
+        with written_to(folder):
+            for needed in (self._corpus, self.findings):
+                needed.mkdir(exist_ok=True)
+            self._tidy()
+            self._spare.write_bytes(bytes(SPARE_BYTES))
         self._next = 1 + max((int(path.stem) for path in self._cases()), default=-1)
 
     def _cases(self) -> list[Path]:
         return sorted(self._corpus.glob("[0-9]*.json"))
+
+    def _tidy(self) -> None:
+        """Remove what was half written when the last session was killed."""
+        for path in self.folder.rglob(".*"):
+            if _LEFTOVER.fullmatch(path.name):
+                path.unlink()
+
+    def close(self) -> None:
+        """Give back what was kept free."""
+        self._spare.unlink(missing_ok=True)
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a file; on a disk that is full, to what was kept free for that."""
+        try:
+            with written_to(path):
+                write_atomically(path, text)
+        except CannotWrite:
+            if not self._spare.exists():
+                raise
+            self.close()
+            with contextlib.suppress(OSError):
+                write_atomically(path, text)
+            raise
 
     def counts(self) -> Counts | None:
         """Return how far the campaign was; None at its beginning. Raise :class:`StoreError`."""
@@ -82,12 +140,12 @@ class Store:
         return _read(path, Counts) if path.exists() else None
 
     def write_counts(self, counts: Counts) -> None:
-        """Write how far the campaign is."""
-        write_atomically(self.folder / _STATE, _text(counts))
+        """Write how far the campaign is; raise :class:`CannotWrite`."""
+        self.write(self.folder / _STATE, _text(counts))
 
     def keep(self, kept: Kept) -> None:
-        """Add a case to the corpus."""
-        write_atomically(self._corpus / f"{self._next:06}.json", _text(kept))
+        """Add a case to the corpus; raise :class:`CannotWrite`."""
+        self.write(self._corpus / f"{self._next:06}.json", _text(kept))
         self._next += 1
 
     def corpus(self) -> Iterator[Kept]:
@@ -104,7 +162,8 @@ class Store:
 @contextmanager
 def open_store(folder: Path) -> Iterator[Store]:
     """Make or open a campaign's folder; for one process at a time. Raise :class:`StoreError`."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with written_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
@@ -112,7 +171,11 @@ def open_store(folder: Path) -> Iterator[Store]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StoreError(f"another campaign is at work in {folder}") from None
-        yield Store(folder)
+        store = Store(folder)
+        try:
+            yield store
+        finally:
+            store.close()
     finally:
         os.close(descriptor)
 
@@ -124,5 +187,5 @@ def _text(value: object) -> str:
 def _read(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} is damaged: {error}; move it away and go on") from None

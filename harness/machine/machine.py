@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+from collections.abc import Iterator
 from typing import Self
 
 from harness.machine import boot_direct, boot_firmware
-from harness.machine.errors import SpecError
+from harness.machine.errors import MachineError, SpecError
 from harness.machine.guest import Guest
 from harness.machine.limits import check_spec
 from harness.machine.qemu import Extra
 from harness.machine.spec import BootPath, MachineSpec
 from harness.machine.vm import Vm
+
+
+@contextlib.contextmanager
+def _host_memory(spec: MachineSpec) -> Iterator[None]:
+    """Say so when the host has too little memory for a machine: RAM is a file in memory."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOMEM, errno.ENOSPC):
+            raise
+        raise MachineError(
+            f"the host has no memory left for a machine with {spec.memory >> 20} MiB of RAM "
+            f"({error.strerror}): take fewer --jobs or less --memory"
+        ) from None
 
 
 class Machine:
@@ -37,11 +54,12 @@ class Machine:
         if spec is not None:
             check_spec(spec)
             self.spec = spec
-        if self.spec.boot is BootPath.DIRECT:
-            return self._boot_direct()
-        self.close()
-        self._vm, information, ending = boot_firmware.start(self.spec, self._extra)
-        return Guest(self.spec, self._vm, information, ending)
+        with _host_memory(self.spec):
+            if self.spec.boot is BootPath.DIRECT:
+                return self._boot_direct()
+            self.close()
+            self._vm, information, ending = boot_firmware.start(self.spec, self._extra)
+            return Guest(self.spec, self._vm, information, ending)
 
     def power_on(self) -> Guest:
         """Return a guest that is paused before the processor's first instruction.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+LARGEST_ENTRY = 4096
+"""Bytes; loaders give 20 or 24, and a map of many entries must fit into memory."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,13 @@ class BootInformationShape:
     """``mods_count`` as it is claimed; None for the true one."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an entry that could not hold base, length and type."""
+        """Raise ValueError for what no boot information could hold."""
         if not self.entry_sizes or min(self.entry_sizes) < 20:
             raise ValueError("a map entry's size is at least 20 bytes")
+        if max(self.entry_sizes) > LARGEST_ENTRY:
+            raise ValueError(f"a map entry's size is at most {LARGEST_ENTRY} bytes here")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if number is not None and not 0 <= number < 1 << 32:
+                    raise ValueError(f"{field.name}: {number} is no unsigned 32-bit number")

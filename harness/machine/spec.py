@@ -46,6 +46,11 @@ class Fill:
     seed: int = 0
     everywhere: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a seed that numpy's generator does not take."""
+        if self.seed < 0:
+            raise ValueError(f"the seed of a fill is not negative, and {self.seed} is")
+
 
 @dataclass(frozen=True)
 class Module:

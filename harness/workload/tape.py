@@ -69,6 +69,23 @@ def tape_module(kernel: KernelImage, operations: int = OPERATIONS, slots: int = 
     return Module(form.blank(operations, slots), form.description.module)
 
 
+def written_tape(kernel: KernelImage, module: Module, operations: Operations) -> Module:
+    """Return a tape that holds ``operations`` from the beginning; :func:`run_command` runs them.
+
+    A boot that is recorded knows nothing of what is written to RAM on the way.
+    """
+    form = TapeFormat.of(kernel)
+    start = int(form.header.parse(module.data).operations)
+    encoded = form.encode(operations)
+    data = module.data[:start] + encoded + module.data[start + len(encoded) :]
+    return Module(data, module.string)
+
+
+def run_command(kernel: KernelImage, count: int) -> str:
+    """Return the monitor's command that runs so many operations of a tape."""
+    return TapeFormat.of(kernel).description.run.replace("{count}", str(count))
+
+
 class Tape:
     """The tape of a guest that is ready."""
 
@@ -145,8 +162,7 @@ class Tape:
         return self._format.encode(operations)
 
     def _run_piece(self, count: int, timeout: float) -> None:
-        command = self._format.description.run.replace("{count}", str(count))
-        answer = self._guest.monitor.command(command, timeout)
+        answer = self._guest.monitor.command(run_command(self._guest.kernel, count), timeout)
         if not answer.ok:
             raise TapeRefused(f"the kernel refused a tape: {answer.text}")
         header = self._header()

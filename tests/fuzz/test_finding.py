@@ -1,0 +1,129 @@
+"""A finding's folder: whole, blamed, in words and drawn, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.debug import accuse
+from harness.fuzz.attempt import attempt
+from harness.fuzz.case import Case
+from harness.fuzz.finding import CASE, CORE, PICTURE, TEXT, Finding, note_finding, write_finding
+from harness.fuzz.finding_text import PROPERTIES
+from harness.fuzz.shrink import Shrunk
+from harness.image.kernel_image import KernelImage
+from harness.machine.errors import MachineTimeout
+from harness.machine.pool import Pool
+from harness.machine.saved_guest import load_guest
+from harness.machine.spec import Module
+from harness.maps.memory_map import MemoryMap
+from harness.maps.region import Region
+from harness.workload.operation import Kind, operation
+from tests.fuzz.bugs import rounds_the_start_down
+from tests.kernel.planted import SourceCopy
+
+MEMORY = 16 << 20
+MIB = 1 << 20
+ODD = MemoryMap((Region(0, 0x9F000, 1), Region(MIB, 6 * MIB, 1), Region(8 * MIB + 9, MIB, 1)))
+PLAIN = MemoryMap(ODD.entries[:2])
+
+
+@dataclass
+class Writer:
+    """Writes findings as a campaign does."""
+
+    pool: Pool
+    folder: Path
+
+    def write(self, case: Case, kernel: KernelImage) -> Finding:
+        first = attempt(case, kernel, self.pool)
+        assert first.group is not None
+        finding = Finding(first.group, first, Shrunk(case, 7), first, 1.5)
+        note_finding(self.folder, first, kernel)
+        write_finding(self.folder, finding, kernel, self.pool)
+        return finding
+
+    def text(self) -> str:
+        return (self.folder / TEXT).read_text()
+
+    def words(self) -> str:
+        return " ".join(self.text().split())
+
+
+@pytest.fixture
+def writer(pool: Pool, tmp_path: Path) -> Writer:
+    return Writer(pool, tmp_path / "finding")
+
+
+def test_it_tells_who_wrote_what_is_wrong_and_draws_it(
+    writer: Writer, source_copy: SourceCopy
+) -> None:
+    wrong = rounds_the_start_down(source_copy)
+    writer.write(Case(MEMORY, ODD, modules=(Module(b"x", "one"),)), wrong)
+    text = writer.text()
+    assert text.startswith("firmware-map.extra: usable at the end\n==")
+    assert re.search(r"the word at physical 0x\w+ was last written by \w+ \(\S+\.c:\d+\)", text)
+    assert "That breaks V1 (nothing but whole frames" in writer.words()
+    assert "nobody is blamed" not in text
+    drawn = ElementTree.fromstring((writer.folder / PICTURE).read_text())
+    labels = {element.text for element in drawn.iter() if element.tag.endswith("text")}
+    assert labels >= {"firmware-map.extra", "kernel image", "module 0", "0x800009", "0x801000"}
+
+
+def test_what_operations_did_is_blamed_and_kept_in_the_core(
+    writer: Writer, source_copy: SourceCopy
+) -> None:
+    right = "zone->free_frames -= 1u << order;\n    zone->allocations++;"
+    wrong = source_copy.plant(
+        "mm/frames/buddy.c", right, "zone->free_frames -= order < 2 ? 1u << order : 4;\n"
+    )
+    steps = (operation(Kind.FRAMES_ALLOC, 1, 8), operation(Kind.FRAMES_ALLOC, 2, 1))
+    finding = writer.write(Case(MEMORY, PLAIN, steps=steps), wrong)
+    assert finding.group.startswith("free-lists.frames-counter")
+    assert re.search(
+        r"last written by buddy_alloc .*\n.*called from get_free_pages, tape", writer.text()
+    )
+    core = load_guest(writer.folder / CORE)
+    zone = wrong.types.construct("struct zone").parse(
+        core.ram.read(core.kernel.symbol("zones") - 0xC0000000, 4096)
+    )
+    assert zone.allocations == 0  # what the bug leaves out
+    assert zone.free_frames % 4 == 3
+
+
+def test_a_panic_is_told_by_its_backtrace(writer: Writer, source_copy: SourceCopy) -> None:
+    wrong = source_copy.plant(
+        "mm/frames/buddy.c", "    zone->frees++;", "    zone->frees++;\n    ASSERT(order != 3);"
+    )
+    steps = (operation(Kind.FRAMES_ALLOC, 1, 8), operation(Kind.FRAMES_FREE, 1, 8))
+    writer.write(Case(MEMORY, PLAIN, steps=steps), wrong)
+    text = writer.text()
+    assert "The kernel panicked: assertion failed: order != 3" in writer.words()
+    assert re.search(r"Where the kernel was, innermost first:\n  0x\w+ panic", text)
+    assert "nobody is blamed: nothing that is wrong stands in one known word" in text
+
+
+def test_blame_that_fails_costs_nothing_else(
+    writer: Writer, source_copy: SourceCopy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        assert (writer.folder / CASE).exists()
+        raise MachineTimeout("the replay came to no end")
+
+    monkeypatch.setattr(accuse, "record_course", fail)
+    writer.write(Case(MEMORY, ODD), rounds_the_start_down(source_copy))
+    assert "nobody is blamed: the replay came to no end" in writer.text()
+    assert "firmware-map.extra: frame 0x800" in writer.text()
+
+
+def test_properties_are_those_of_the_documentation() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "invariants.md").read_text().lower()
+    for name, words in PROPERTIES.items():
+        row = next(
+            line for line in documented.splitlines() if line.startswith(f"| {name.lower()} ")
+        )
+        assert words.lower() in row
