@@ -29,18 +29,29 @@ _MANY_FRAMES = (1025, 2048, 4096, 8192, 12000, 0, 1 << 20, _WORDS // 2, _WORDS -
 """More than a buddy allocator gives, as much as there may be, and what nobody has."""
 _PAGES = (1, 1, 2, 3, 8, 1023, 1024, 1025, 0, 1 << 18, 1 << 19, (3 << 18) - 1, 3 << 18, _WORDS - 1)
 
+_SLABS = (Kind.SLAB_GROW, Kind.SLAB_REAP)
+_TOUCHES = (Kind.TOUCH_READ, Kind.TOUCH_WRITE)
+_FREED = tuple(FREED_BY.values())
 _THEMES = (
     (Kind.FRAMES_ALLOC,),
     (Kind.HEAP_ALLOC,),
     (Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC),
-    (Kind.SLAB_ALLOC, Kind.SLAB_GROW, Kind.SLAB_REAP),
-    (Kind.HEAP_ALLOC, Kind.SLAB_ALLOC, Kind.SLAB_GROW, Kind.SLAB_REAP),
-    (Kind.USER_ALLOC, Kind.TOUCH_READ, Kind.TOUCH_WRITE),
+    (Kind.SLAB_ALLOC, *_SLABS),
+    (Kind.HEAP_ALLOC, Kind.SLAB_ALLOC, *_SLABS),
+    (Kind.USER_ALLOC, *_TOUCHES),
     (Kind.USER_ALLOC, Kind.TOUCH_WRITE, Kind.SPACE_CREATE, Kind.SPACE_SWITCH),
     (Kind.USER_HEAP_ALLOC,),
     (Kind.SPACE_CREATE, Kind.SPACE_SWITCH, Kind.HEAP_ALLOC, Kind.USER_ALLOC, Kind.TOUCH_WRITE),
 )
-"""Kinds that go together: of a tape with a mixture of others, no policy knows all results."""
+_BY_A_POLICY = (
+    frozenset({Kind.FRAMES_ALLOC, Kind.HEAP_ALLOC, Kind.SLAB_ALLOC, *_SLABS, *_FREED}),
+    frozenset({Kind.USER_ALLOC, Kind.SPACE_CREATE, Kind.SPACE_SWITCH, *_TOUCHES, *_FREED}),
+)
+"""Of a tape with kinds of both, and of others, no policy knows all results."""
+
+
+def _go_together(present: Collection[int], theme: Collection[Kind]) -> bool:
+    return any(known.issuperset((*present, *theme)) for known in _BY_A_POLICY)
 
 
 def change_steps(
@@ -48,7 +59,7 @@ def change_steps(
 ) -> tuple[Step, ...]:
     """Return other steps: more of them, fewer, in another order, or new ones of these kinds."""
     changed = list(steps)
-    way = random.randrange(5)
+    way = random.randrange(6)
     if way == 0 and len(changed) > 1:
         start = random.randrange(len(changed))
         del changed[start : start + random.randint(1, 8)]
@@ -60,18 +71,23 @@ def change_steps(
     elif way == 2 and changed:
         at = random.randrange(len(changed))
         changed[at] = _other(changed[at], random)
+    elif way == 3:
+        changed = _burst(random, kinds)
     else:
         at = random.randint(0, len(changed))
-        changed[at:at] = _burst(random, kinds)
+        changed[at:at] = _burst(random, kinds, {step[0] for step in changed})
     return sound(changed[:MOST_STEPS])
 
 
-def _burst(random: Random, kinds: Collection[Kind]) -> list[Step]:
-    """Return some steps on one theme."""
+def _burst(
+    random: Random, kinds: Collection[Kind], present: Collection[int] = frozenset()
+) -> list[Step]:
+    """Return some steps on one theme; most of the time one that goes with what is ``present``."""
     themes = [known for theme in _THEMES if (known := [kind for kind in theme if kind in kinds])]
+    alike = [theme for theme in themes if _go_together(present, theme)]
     if not themes:
         return []
-    theme = random.choice(themes)
+    theme = random.choice(alike if alike and random.random() < 0.85 else themes)
     slots, frees = random.choice((4, 8, SLOTS)), random.choice((0.1, 0.3, 0.5))
     return [_step(random, theme, slots, frees) for _ in range(random.randint(1, SLOTS))]
 

@@ -55,7 +55,7 @@ def cases(kernel: KernelImage, memory: int) -> st.SearchStrategy[Case]:
 
 
 def _shapes(memory: int, places: tuple[int, ...]) -> st.SearchStrategy[BootInformationShape]:
-    near = addresses(places).map(lambda address: address % memory)
+    near = addresses(places, memory).map(lambda address: address % memory)
     somewhere = st.none() | st.none() | st.none() | near
     sizes = st.sampled_from(((20,), (24,), (32,), (20, 24), (24, 20, 32), (21,)))
     flag = st.sampled_from((True, True, True, False))

@@ -60,8 +60,8 @@ def _summary(outcomes: Collection[Outcome]) -> str:
     return (
         f"Of {len(outcomes)} bugs {len(found)} were found, half of them within "
         f"{median(outcome.cases for outcome in found):g} cases and "
-        f"{median(outcome.seconds for outcome in found):.1f} s. {small} answers have at most "
-        f"{MOST_ENTRIES} map entries and at most {MOST_OPERATIONS} operations; half of them took "
+        f"{median(outcome.seconds for outcome in found):.1f} s.\n{small} answers have at most "
+        f"{MOST_ENTRIES} map entries and at most {MOST_OPERATIONS} operations; half of all took\n"
         f"at most {median(outcome.boots for outcome in found):g} boots to shrink."
     )
 
@@ -86,6 +86,7 @@ def _row(outcome: Outcome) -> str:
 
 
 def _short(group: str) -> str:
-    """Return a finding's group, what is too long for a table cut off."""
-    kind, _, rest = group.replace("|", "/").partition(": ")
+    """Return a finding's group: its kind as code, what is too long for a table cut off."""
+    kind, _, rest = group.replace("|", "/").partition(" ")
+    kind = kind.rstrip(":")
     return f"`{kind}` {rest}" if len(rest) <= 60 else f"`{kind}` {rest[:60].rsplit(' ', 1)[0]} …"
