@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+CORES = frozenset(os.sched_getaffinity(0))
+"""Those that this process may use, before it keeps to one."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -57,6 +60,17 @@ def one_core() -> Iterator[None]:
     """Keep this process, and every process that it starts meanwhile, on one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def all_cores() -> Iterator[None]:
+    """Let what is started meanwhile use every core again."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     try:
         yield
     finally:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from harness.bench import (
     blame,
     boots,
+    cluster,
     decoding,
+    fuzzing,
     growth,
     initialisation,
     round_trips,
@@ -15,6 +17,7 @@ from harness.bench import (
     verdicts,
 )
 from harness.bench.measurement import Measurement
+from harness.fuzz.cluster_error import has_cluster
 from harness.image.kernel_image import KernelImage
 
 BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
@@ -31,5 +34,11 @@ BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
     "buddy_free_instructions": tapes.measure,
     "cost_growth": growth.measure,
     "blame_seconds": blame.measure,
+    "fuzz_cases_per_second": fuzzing.measure_rate,
+    "fuzz_two_worker_efficiency": fuzzing.measure_efficiency,
+    "fuzz_speedup_vs_multiboot": fuzzing.measure_speedup,
 }
 """Name → what measures it; one that measures several figures stands under each."""
+
+if has_cluster():
+    BENCHES |= dict.fromkeys(cluster.FIGURES, cluster.measure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import sys
 import time
@@ -49,7 +48,16 @@ class DurationType(click.ParamType[float]):
 @click.option("--memory", default="64M", show_default=True, metavar="SIZE", help="Most RAM.")
 @click.option("--time", "seconds", type=DurationType(), help="How long, such as 90s, 10m, 8h.")
 @click.option("--cases", type=click.IntRange(1), help="How many cases.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Processes. Default: one a core.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    help="Processes, by default one a core; with --scheduler the most jobs at a time.",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS|FILE",
+    help="Work on a dask cluster: where its scheduler is, or the file that it writes.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the chances taken.")
 @click.option(
     "--folder",
@@ -72,6 +80,7 @@ def fuzz(
     seconds: float | None,
     cases: int | None,
     jobs: int | None,
+    scheduler: str | None,
     seed: int,
     folder: Path,
     coverage: str | None,
@@ -90,6 +99,7 @@ def fuzz(
       harness fuzz --time 10m
       harness fuzz --kernel ~/mykernel --folder ~/campaign --resume
       harness fuzz --cases 1000 --jobs 1 --seed 7       the same cases each time
+      harness fuzz --scheduler tcp://127.0.0.1:8786     on the workers of a dask cluster
     """
     size = parse_size(memory)
     with open_store(folder) as store:
@@ -103,7 +113,7 @@ def fuzz(
             Source(coverage) if coverage else None,
             before.kernel if before else None,
         )
-        plan = Plan(subject.kernel, size, seed, jobs or os.cpu_count() or 1, cases, seconds)
+        plan = Plan(subject.kernel, size, seed, jobs, cases, seconds, scheduler)
         plan = replace(plan, plain=subject.plain, blocks=subject.source is Source.QEMU)
         progress, interrupted = _run(plan, store, quiet=as_json)
         known = len(known_groups(store.findings))
@@ -127,6 +137,9 @@ def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress | None, bool]:
         ):
             for progress in states:
                 raise_lost_interrupt()
+                for note in progress.notes:
+                    show(note, True)
+                progress.notes.clear()
                 for finding in progress.findings[told:]:
                     show(_found(finding), True)
                 told = len(progress.findings)

@@ -25,6 +25,7 @@ class Blocks:
     """
 
     def __init__(self, kernel: KernelImage) -> None:
+        self.kernel = kernel
         self._table = Table(kernel, blocks=True, most=MOST_COUNTERS)
 
     @property
@@ -36,15 +37,16 @@ class Blocks:
         """Forget what was seen, before a boot."""
         self._table.counters.fill(0)
 
-    def counts(self) -> np.ndarray:
-        return self._table.counters
-
     def seen(self) -> frozenset[int]:
         """Return the numbers of the blocks that have been executed since :meth:`clear`."""
         return frozenset(np.flatnonzero(self._table.counters != 0).tolist())
+
+    def close(self) -> None:
+        """Give the counters back."""
+        self._table.__exit__()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._table.__exit__()
+        self.close()

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 
-from harness.cover.blocks import Blocks
-from harness.fuzz.attempt import Attempt, attempt
+from harness.fuzz.attempt import Attempt
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
+from harness.fuzz.cluster_error import require_cluster
 from harness.fuzz.corpus import CPUS, Corpus, command_lines, kinds_of, seeds
 from harness.fuzz.finding import (
     Finding,
     known_groups,
     note_finding,
     unfinished,
-    write_finding,
 )
+from harness.fuzz.job import Ask, Job, Note, Result, Results, Shrink, do
 from harness.fuzz.mutator import mutate
-from harness.fuzz.shrink import MEMORIES, MOST_BOOTS, shrink
+from harness.fuzz.shrink import MEMORIES
 from harness.fuzz.store import Counts, Store, StoreError
+from harness.fuzz.subject import Source, Subject
 from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
@@ -42,15 +43,24 @@ class Plan:
     memory: int
     """RAM of most machines, in bytes; some have less."""
     seed: int = 0
-    jobs: int = 1
+    jobs: int | None = 1
+    """Worker processes, None for one a core; on a cluster the most jobs at a time, None for as many
+    as keep its workers busy."""
     most_cases: int | None = None
     """In this session …"""
     most_seconds: float | None = None
     """… and for how long, apart from what is to be shrunk then."""
+    scheduler: str | None = None
+    """Address of a cluster's scheduler, or the file that it writes; None: work on this machine."""
     plain: KernelImage | None = None
     """The same kernel as people use it, where :attr:`kernel` was compiled to tell its edges."""
     blocks: bool = False
     """QEMU tells the edges: see :mod:`harness.cover.blocks`."""
+
+    @property
+    def subject(self) -> Subject:
+        """What is booted."""
+        return Subject(self.kernel, Source.QEMU if self.blocks else Source.COMPILER, self.plain)
 
 
 @dataclass
@@ -65,6 +75,8 @@ class Progress:
     kept: int = 0
     findings: list[Finding] = field(default_factory=list)
     """Of this session."""
+    notes: list[str] = field(default_factory=list)
+    """What has been told of the workers."""
     started: float = field(default_factory=time.monotonic)
     last_new: float = field(default_factory=time.monotonic)
     """When a case last showed something new …"""
@@ -77,64 +89,38 @@ class Progress:
         return time.monotonic() - self.started
 
 
-@dataclass(frozen=True)
-class _Shrink:
-    """What a worker is given to make smaller and to write down."""
-
-    first: Attempt
-    seconds: float
-    folder: Path
-    most: int = MOST_BOOTS
-    """Boots that it may take."""
-
-
-_Job = Case | _Shrink
-_Result = Attempt | Finding
-
-
 def run_campaign(plan: Plan, store: Store) -> Generator[Progress, None, None]:
     """Yield how far the campaign is, after each result; one value that changes.
 
     A store that holds a campaign goes on with it; with one job the same seed gives the same cases.
-    Raise :class:`StoreError` for the campaign of another kernel, and what booting a machine raises.
+    Raise :class:`StoreError` for the campaign of another kernel, :class:`ClusterError`, and what
+    booting a machine raises.
     """
     campaign = _Campaign(plan, store)
-    results: Generator[tuple[_Job, _Result | WorkerLost], None, None]
-    results = work_through(campaign.next_job, _worker_for(plan), plan.jobs)
     try:
-        with closing(results):
-            for job, result in results:
-                campaign.take(job, result)
+        with closing(_results(plan, campaign.next_job)) as results:
+            for result in results:
+                if isinstance(result, Note):
+                    campaign.progress.notes.append(result.text)
+                else:
+                    campaign.take(*result)
                 yield campaign.progress
     finally:
         campaign.save()
 
 
-def _worker_for(plan: Plan) -> Callable[[_Job, Pool], _Result]:
-    def work(job: _Job, pool: Pool) -> _Result:
-        if plan.blocks and pool.observer is None:
-            pool.observer = Blocks(plan.kernel)
-        if isinstance(job, Case):
-            return attempt(job, plan.kernel, pool)
-        return _shrink(job, plan, pool)
+def _results(plan: Plan, ask: Ask) -> Results:
+    if plan.scheduler is not None:
+        require_cluster()
+        # Late: a campaign without a cluster needs nothing of dask.
+        from harness.fuzz.cluster import work_through_cluster
 
-    return work
+        return work_through_cluster(ask, plan.subject, plan.scheduler, plan.jobs)
 
+    def work(job: Job, pool: Pool) -> Result:
+        return do(job, plan.subject, pool)
 
-def _shrink(job: _Shrink, plan: Plan, pool: Pool) -> Finding:
-    group = job.first.group
-    kernel = plan.plain or plan.kernel
-
-    def shows_bug(case: Case) -> bool:
-        return attempt(case, kernel, pool).group == group
-
-    if not shows_bug(job.first.case):
-        kernel = plan.kernel  # it is larger and slower: not all that it shows the other does
-    shrunk = shrink(job.first.case, shows_bug, job.most)
-    again = attempt(shrunk.case, kernel, pool)
-    finding = Finding(str(group), job.first, shrunk, again, job.seconds)
-    write_finding(job.folder, finding, kernel, pool)
-    return finding
+    return work_through(ask, work, plan.jobs or os.cpu_count() or 1)
 
 
 class _Campaign:
@@ -157,7 +143,7 @@ class _Campaign:
             self._corpus.restore(kept)
         self._groups = known_groups(store.findings)
         self._to_shrink = deque(
-            _Shrink(Attempt(noted.case, "finding", group=noted.group), 0.0, folder)
+            Shrink(Attempt(noted.case, "finding", group=noted.group), 0.0, folder)
             for folder, noted in unfinished(store.findings)
         )
         self.progress = Progress(counts)
@@ -172,7 +158,7 @@ class _Campaign:
             kinds=kinds_of(plan.kernel),
         )
 
-    def next_job(self) -> _Job | None:
+    def next_job(self) -> Job | None:
         """Return what to do next, None when the plan is fulfilled; shrinking comes first."""
         if self._to_shrink:
             return self._to_shrink.popleft()
@@ -203,11 +189,11 @@ class _Campaign:
         changed = {name: getattr(counts, name) + number for name, number in more.items()}
         self.progress.counts = replace(counts, **changed)
 
-    def take(self, job: _Job, result: _Result | WorkerLost) -> None:
+    def take(self, job: Job, result: Result | WorkerLost) -> None:
         """Take in what has become of a job."""
         if isinstance(result, WorkerLost):
             self._count(lost=1)
-            if isinstance(job, _Shrink) and job.most:
+            if isinstance(job, Shrink) and job.most:
                 self._to_shrink.append(replace(job, most=0))
         elif isinstance(result, Finding):
             self.progress.findings.append(result)
@@ -230,7 +216,7 @@ class _Campaign:
             self._groups.add(attempted.group)
             folder = self._store.finding_folder(attempted.group)
             note_finding(folder, attempted, self._plan.kernel)
-            self._to_shrink.append(_Shrink(attempted, progress.seconds, folder))
+            self._to_shrink.append(Shrink(attempted, progress.seconds, folder))
 
     def _measure(self) -> None:
         progress, corpus = self.progress, self._corpus
@@ -238,7 +224,9 @@ class _Campaign:
         progress.kept = len(corpus.cases)
 
     def save(self) -> None:
-        """Write how far the campaign is."""
+        """Write how far the campaign is, if it has come any further."""
+        if self.progress.counts == self._before:
+            return
         self._saved = time.monotonic()
         seconds = self._before.seconds + self.progress.seconds
         self._store.write_counts(replace(self.progress.counts, seconds=seconds))

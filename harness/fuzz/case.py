@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.image.kernel_image import KernelImage
+from harness.machine.boot_direct import given_map
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import BootPath, Fill, MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
@@ -47,6 +48,22 @@ class Case:
             modules=(*self.modules, *tape),
             shape=self.shape,
         )
+
+    @classmethod
+    def of(cls, spec: MachineSpec) -> Case | None:
+        """Return the machine of ``spec``, None for one that a case cannot say.
+
+        Such counts instructions, leaves the map to firmware, or says how GRUB or QEMU are to boot.
+        """
+        direct = spec.boot is BootPath.DIRECT
+        if spec.map is None and not direct:
+            return None
+        case = cls(
+            spec.memory,
+            given_map(spec),
+            *(spec.fill, spec.append, spec.cpu, spec.modules, spec.shape, spec.boot),
+        )
+        return case if case.spec(spec.kernel) == replace(spec, map=case.map) else None
 
     def _slots(self) -> int:
         return 1 + max(slot for _, _, _, slot, _ in self.steps)

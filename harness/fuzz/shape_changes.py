@@ -15,8 +15,11 @@ from harness.maps.region import PAGE_SIZE
 
 def change_shape(case: Case, around: Surroundings, random: Random) -> Case:
     """Return the case with one thing about its boot information changed."""
-    if random.random() < 0.1:
+    chance = random.random()
+    if chance < 0.1:
         return _without_map(case, around, random)
+    if chance < 0.25:
+        return _scatter(case, around, random)
     name = random.choices(tuple(_SHAPES), _WEIGHTS)[0]
     changed: dict[str, Any] = {name: _SHAPES[name](case, around, random)}
     return replace(case, shape=replace(case.shape, **changed))
@@ -29,6 +32,13 @@ def _without_map(case: Case, around: Surroundings, random: Random) -> Case:
         "memory_upper": _kib(case, around, random),
     }
     return replace(case, shape=replace(case.shape, memory=True, memory_map=False, **sizes))
+
+
+def _scatter(case: Case, around: Surroundings, random: Random) -> Case:
+    """Let all that a boot loader leaves lie elsewhere."""
+    places: dict[str, Any] = {name: _low_address(case, around, random) for name in _ADDRESSES}
+    places["module_addresses"] = _module_addresses(case, around, random)
+    return replace(case, shape=replace(case.shape, **places))
 
 
 def _low_address(case: Case, around: Surroundings, random: Random) -> int | None:
@@ -68,6 +78,7 @@ def _flag(case: Case, around: Surroundings, random: Random) -> bool:
 
 
 _FLAGS = [field.name for field in fields(BootInformationShape) if field.default is True]
+_ADDRESSES = ("map_address", "information_address", "command_line_address", "module_list_address")
 _SHAPES: dict[str, Callable[[Case, Surroundings, Random], Any]] = {
     **dict.fromkeys(_FLAGS, _flag),
     "entry_sizes": lambda case, around, random: random.choice(
@@ -76,10 +87,7 @@ _SHAPES: dict[str, Callable[[Case, Surroundings, Random], Any]] = {
     "memory_lower": _kib,
     "memory_upper": _kib,
     "map_length": _claimed_length,
-    "map_address": _low_address,
-    "information_address": _low_address,
-    "command_line_address": _low_address,
-    "module_list_address": _low_address,
+    **dict.fromkeys(_ADDRESSES, _low_address),
     "module_addresses": _module_addresses,
 }
 _WEIGHTS = [

@@ -25,7 +25,8 @@ _PAGE = 4096
 _WORDS = 1 << 32
 """Values of a size."""
 _FRAMES = (1, 1, 1, 2, 3, 4, 5, 7, 8, 16, 64, 512, 1023, 1024)
-_NO_FRAMES = (0, 1025, 1 << 20, _WORDS // 2, _WORDS - 1)
+_MANY_FRAMES = (1025, 2048, 4096, 8192, 12000, 0, 1 << 20, _WORDS // 2, _WORDS - 1)
+"""More than a buddy allocator gives, as much as there may be, and what nobody has."""
 _PAGES = (1, 1, 2, 3, 8, 1023, 1024, 1025, 0, 1 << 18, 1 << 19, (3 << 18) - 1, 3 << 18, _WORDS - 1)
 
 _THEMES = (
@@ -90,8 +91,8 @@ def _other(step: Step, random: Random) -> Step:
 
 def _frames(kind: Kind, slot: int, random: Random) -> Step:
     zone = random.choice(_ZONES)
-    if random.random() < 0.08:
-        return operation(kind, slot, random.choice(_NO_FRAMES), zone)
+    if random.random() < 0.12:
+        return operation(kind, slot, random.choice(_MANY_FRAMES), zone)
     return operation(kind, slot, random.choice(_FRAMES), zone | random.choice(_CONTENTS))
 
 
@@ -106,7 +107,8 @@ def _bytes(kind: Kind, slot: int, random: Random) -> Step:
 
 def _extreme(random: Random) -> int:
     """Return no bytes, nearly 4 GiB or half of that, or what may be all memory."""
-    near = random.choice((0, 0, _WORDS, _WORDS, _WORDS // 2, 1 << random.randint(18, 26)))
+    much = 1 << random.randint(18, 26)
+    near = random.choice((0, _WORDS, _WORDS, _WORDS // 2, much, much, much))
     return (near - random.choice((0, 1, 7, 8, 16, 32, 4095, 4096, 4104))) % _WORDS if near else 0
 
 

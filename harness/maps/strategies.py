@@ -1,31 +1,102 @@
 """Memory maps for Hypothesis, with a liking for the places where memory managers go wrong.
 
-For property tests of your own: ``@given(memory_maps())``. Needs the extra ``property``, as nothing
-else in the package does.
+For property tests of your own: ``@given(memory_maps())``. Needs the extra ``property``. Everything
+shrinks to fewer entries, at borders, of type 1.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
+from enum import Enum
 from functools import lru_cache
 
 from hypothesis import strategies as st
 
 from harness.maps import library
-from harness.maps.memory_map import MEBIBYTE, MemoryMap
+from harness.maps.memory_map import LEAST_MEMORY, MEBIBYTE, MemoryMap
 from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, PAGE_SIZE, Region
 from harness.maps.scale import scale
 
 PC_BORDERS = (0, PAGE_SIZE, 0x9FC00, 0xA0000, MEBIBYTE, 15 * MEBIBYTE, 16 * MEBIBYTE, FOUR_GIB)
 """Physical addresses at which something begins or ends on every PC."""
-TYPES = (1, 2, 3, 4, 5, 0, 6, 7, 12, 16, 0x101, 0xFFFFFFFF)
-"""Those that specifications name, and others that firmware has been seen to give."""
+TYPES = (*[1] * 9, 2, 3, 4, 5, 0, 6, 7, 12, 16, 0x101, 0xFFFFFFFF)
+"""Usable RAM most of the time; what specifications name; others that firmware was seen to give."""
 NEAR = (0, 1, 4, 16, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 1 << 16)
+MOST_ENTRIES = 160
+"""Entries of a map; SeaBIOS gives at most 128."""
+ISLANDS = (1, 2, 8, 31, 32, 33, 127, 128, 129)
+"""Regions of a comb: around the sizes of tables that kernels copy a map to."""
+
+Entries = tuple[Region, ...]
 
 
-def addresses(borders: Iterable[int]) -> st.SearchStrategy[int]:
-    """Return physical addresses at the borders, a little before or behind them, or anywhere."""
+class _Fate(Enum):
+    """What becomes of an entry of a real map."""
+
+    LEFT_OUT = "left out"
+    KEPT = "kept"
+    MOVED = "with another end"
+    CHANGED = "of another type"
+    DOUBLED = "twice"
+
+
+_FATES = (_Fate.LEFT_OUT, *[_Fate.KEPT] * 44, _Fate.MOVED, _Fate.CHANGED, _Fate.DOUBLED)
+"""An entry of a map that fails is left out first of all: that is how such a map gets small."""
+
+
+@st.composite
+def memory_maps(
+    draw: st.DrawFn, memory: int = 64 * MEBIBYTE, borders: Iterable[int] = (), most: int = 8
+) -> MemoryMap:
+    """Return maps for a machine with ``memory`` bytes of RAM: made up, real ones, and both.
+
+    ``borders`` are physical addresses of interest besides :data:`PC_BORDERS`, such as where the
+    kernel's zones end. On top of RAM from 1 MiB on, a real map, or seldom nothing come up to
+    ``most`` single regions, combs of many islands and real maps, unsorted and overlapping. Some go
+    on as another map from some address on. What is of real maps has some of its entries changed.
+    """
+    places = _addresses((*PC_BORDERS, memory, memory - PAGE_SIZE, *borders), memory)
+    entries = _entries(memory, places, most)
+    found = draw(entries)
+    if draw(st.sampled_from((False, False, False, True))):
+        found = _splice(found, draw(entries), draw(places))
+    return MemoryMap(found[:MOST_ENTRIES])
+
+
+@st.composite
+def _entries(draw: st.DrawFn, memory: int, places: st.SearchStrategy[int], most: int) -> Entries:
+    found: list[Region] = []
+    first = draw(st.sampled_from(_FIRST))
+    if first is _First.HIGH:
+        found.append(Region(MEBIBYTE, memory - MEBIBYTE, 1))
+    elif first is _First.REAL:
+        found += draw(real_maps(memory, places))
+    # For shrinking: a part becomes nothing in one step, and a list with a limit is stuck there.
+    parts = st.just(()) | _single(places) | combs(places) | real_maps(memory, places)
+    for part in draw(st.lists(parts))[:most]:
+        found += part
+    return tuple(found)
+
+
+class _First(Enum):
+    """What the other parts of a map lie upon."""
+
+    HIGH = "all of RAM from 1 MiB on"
+    REAL = "a real map"
+    NOTHING = "nothing"
+
+
+_FIRST = (*[_First.HIGH] * 6, *[_First.REAL] * 10, _First.NOTHING)
+"""The first one is what a map that fails shrinks to: a kernel has something to manage there."""
+
+
+@lru_cache(maxsize=64)
+def _addresses(borders: tuple[int, ...], memory: int) -> st.SearchStrategy[int]:
+    return addresses(borders, memory)
+
+
+def addresses(borders: Iterable[int], memory: int) -> st.SearchStrategy[int]:
+    """Return physical addresses at the borders or near them, in ``memory``, or anywhere."""
     places = st.sampled_from(sorted(set(borders)))
     moved = st.builds(
         lambda place, by, sign: (place + sign * by) % ADDRESS_SPACE,
@@ -33,52 +104,88 @@ def addresses(borders: Iterable[int]) -> st.SearchStrategy[int]:
         st.sampled_from(NEAR),
         st.sampled_from((1, -1)),
     )
-    return moved | st.integers(0, FOUR_GIB) | st.integers(0, ADDRESS_SPACE - 1)
+    return places | moved | st.integers(0, memory) | st.integers(0, ADDRESS_SPACE - 1)
 
 
-def regions(borders: Iterable[int]) -> st.SearchStrategy[Region]:
-    """Return regions between such addresses, empty ones and single pages among them."""
-    edges = addresses(borders)
-    between = st.builds(_between, edges, edges, st.sampled_from(TYPES))
-    lengths = st.sampled_from(NEAR) | st.integers(0, 64 * MEBIBYTE)
-    return between | st.builds(Region, edges, lengths, st.sampled_from(TYPES))
+@st.composite
+def regions(draw: st.DrawFn, places: st.SearchStrategy[int]) -> Region:
+    """Return usable regions between such addresses, and short ones of all types.
+
+    One of a type that is not usable, and that goes on for long, leaves nothing to manage.
+    """
+    if draw(st.booleans()):
+        return _between(draw(places), draw(places), 1)
+    return Region(draw(places), draw(_LENGTHS), draw(st.sampled_from(TYPES)))
+
+
+_LENGTHS = st.sampled_from(NEAR) | st.integers(0, 4 * MEBIBYTE)
+
+
+def _single(places: st.SearchStrategy[int]) -> st.SearchStrategy[Entries]:
+    return regions(places).map(lambda region: (region,))
 
 
 def _between(one: int, other: int, type_: int) -> Region:
     return Region(min(one, other), abs(one - other), type_)
 
 
-def parts_of_real_maps(memory: int) -> st.SearchStrategy[tuple[Region, ...]]:
-    """Return some entries in a row, or all, of a plain PC's map or of a real one in ``memory``."""
+@st.composite
+def real_maps(draw: st.DrawFn, memory: int, places: st.SearchStrategy[int]) -> Entries:
+    """Return a plain PC's or a real map, scaled into ``memory`` or less, a little changed.
 
-    def part(name: str, start: int, count: int) -> tuple[Region, ...]:
-        whole = _entries(name, memory)
-        start %= len(whole)
-        return whole[start : start + count]
+    Ends of usable entries go anywhere, others not far.
+    """
+    name = draw(st.sampled_from(["", *library.names()]))
+    room = max(LEAST_MEMORY, memory >> draw(st.sampled_from((0, 0, 0, 1, 2))))
+    found: list[Region] = []
+    for entry in _scaled(name, room):
+        fate = draw(st.sampled_from(_FATES))
+        if fate is _Fate.MOVED:
+            end = draw(places if entry.usable else _near(entry.end))
+            found.append(_between(entry.base, end, entry.type))
+        elif fate is _Fate.CHANGED:
+            found.append(Region(entry.base, entry.length, draw(st.sampled_from(TYPES))))
+        else:
+            found += [entry] * _COPIES[fate]
+    return tuple(found)
 
-    starts = st.just(0) | st.integers(0, 64)
-    return st.builds(part, st.sampled_from(["", *library.names()]), starts, _COUNTS)
+
+def _near(address: int) -> st.SearchStrategy[int]:
+    return st.sampled_from([max(0, address - by) for by in NEAR] + [address + by for by in NEAR])
 
 
-@lru_cache(maxsize=256)
-def _entries(name: str, memory: int) -> tuple[Region, ...]:
+_COPIES = {_Fate.LEFT_OUT: 0, _Fate.KEPT: 1, _Fate.DOUBLED: 2}
+
+
+@lru_cache(maxsize=1024)
+def _scaled(name: str, memory: int) -> Entries:
     found = scale(library.get(name), memory) if name else MemoryMap.pc(memory)
     return found.entries
 
 
-_COUNTS = st.sampled_from((1, 2, 4, 1 << 20))
+def combs(places: st.SearchStrategy[int]) -> st.SearchStrategy[Entries]:
+    """Return many usable islands in a row, with holes of a byte up to a megabyte between them."""
+    return st.builds(_comb, places, st.sampled_from(ISLANDS), st.sampled_from(_WIDTHS_AND_HOLES))
 
 
-def memory_maps(
-    memory: int = 64 * MEBIBYTE, borders: Iterable[int] = (), most: int = 12
-) -> st.SearchStrategy[MemoryMap]:
-    """Return maps for a machine with ``memory`` bytes of RAM: unsorted, overlapping, and real ones.
+_WIDTHS_AND_HOLES = (
+    (PAGE_SIZE, PAGE_SIZE),
+    (1, PAGE_SIZE - 1),
+    (PAGE_SIZE - 1, 1),
+    (PAGE_SIZE + 1, PAGE_SIZE - 1),
+    (5 * PAGE_SIZE, 1 << 16),
+    (PAGE_SIZE, MEBIBYTE - PAGE_SIZE),
+)
+"""In bytes. All islands of a comb begin alike within a frame: one shows what fails there."""
 
-    ``borders`` are physical addresses of interest besides :data:`PC_BORDERS`, such as where the
-    kernel's zones end. A map has at most ``most`` single entries and parts of real maps, and
-    shrinks to fewer.
-    """
-    interesting = (*PC_BORDERS, memory, memory - PAGE_SIZE, *borders)
-    single = regions(interesting).map(lambda region: (region,))
-    parts = st.lists(single | parts_of_real_maps(memory), max_size=most)
-    return parts.map(lambda found: MemoryMap(tuple(itertools.chain.from_iterable(found))))
+
+def _comb(start: int, islands: int, width_and_hole: tuple[int, int]) -> Entries:
+    width, hole = width_and_hole
+    starts = (start + index * (width + hole) for index in range(islands))
+    return tuple(Region(at, width, 1) for at in starts if at < ADDRESS_SPACE)
+
+
+def _splice(one: Entries, other: Entries, address: int) -> Entries:
+    """Return what of ``one`` begins before ``address``, and what of ``other`` does behind it."""
+    low = (entry for entry in one if entry.base < address)
+    return (*low, *(entry for entry in other if entry.base >= address))

@@ -9,7 +9,9 @@ from __future__ import annotations
 pytest_plugins = (
     "harness.pytest_plugin.options",
     "harness.pytest_plugin.current",
+    "harness.pytest_plugin.findings",
     "harness.pytest_plugin.fixtures",
+    "harness.pytest_plugin.given",
     "harness.pytest_plugin.parametrize",
     "harness.pytest_plugin.support",
     "harness.pytest_plugin.failure",

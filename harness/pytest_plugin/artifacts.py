@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.check.checked_guest import CheckedGuest
+from harness.fuzz.case import Case
+from harness.fuzz.case_file import case_text
 from harness.machine.errors import MachineError
 from harness.machine.spec_json import spec_json
 from harness.pytest_plugin.options import ARTIFACTS, core_limit
@@ -21,6 +23,7 @@ from harness.report.units import size
 
 LONGEST = 80
 """Characters of a test's name in a folder's."""
+CASE = "case.json"
 CORE = "memory.core"
 CORE_LIMIT = 1 << 30
 """Bytes of guest RAM beyond which no core is left; one has only what was touched, at most all."""
@@ -39,17 +42,22 @@ def leave_artifacts(
         "report.txt": "".join(f"== {title}\n{text}\n\n" for title, text in report.items()),
         "spec.json": json.dumps(spec_json(guest.spec), indent=1) + "\n",
     }
+    if (case := Case.of(guest.spec)) is not None:
+        files[CASE] = case_text(case, guest.kernel)
     try:
         folder = _folder(item, name)
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
             write_atomically(folder / file, text)
-        # One of an earlier run must not be taken for this one's.
-        (folder / CORE).unlink(missing_ok=True)
+        # What an earlier run left must not be taken for this one's.
+        for other in {CASE, CORE}.difference(files):
+            (folder / other).unlink(missing_ok=True)
     except OSError as error:
         return f"could not be written: {error}"
-    core = _leave_core(item.config, guest, folder / CORE)
-    return f"{folder}: {', '.join(files)}\n{core}"
+    lines = [f"{folder}: {', '.join(files)}"]
+    if CASE in files:
+        lines.append(shlex.join([program(), "replay", str(folder / CASE)]))
+    return "\n".join([*lines, _leave_core(item.config, guest, folder / CORE)])
 
 
 def _leave_core(config: pytest.Config, guest: CheckedGuest, path: Path) -> str:

@@ -35,6 +35,11 @@ def note_guest(item: pytest.Item, pool: object, guest: CheckedGuest) -> None:
     item.stash[_GUESTS][pool] = guest
 
 
+def forget_guests(item: pytest.Item) -> None:
+    """Take in that all guests of a test are valid no more."""
+    item.stash[_GUESTS].clear()
+
+
 def forget_guest(item: pytest.Item, pool: object) -> None:
     """Take in that the guest of ``pool`` is valid no more."""
     item.stash[_GUESTS].pop(pool, None)

@@ -16,7 +16,7 @@ from harness.machine.spec import MachineSpec
 from harness.pytest_plugin.errors import explained
 from harness.pytest_plugin.settings import check_names
 from harness.pytest_plugin.spec import machine_spec
-from harness.pytest_plugin.support import unsupported
+from harness.pytest_plugin.support import not_for_this_kernel, unsupported
 from harness.pytest_plugin.warm import WarmMachines
 
 
@@ -34,6 +34,10 @@ class MachineUnderTest:
         self._folder = Path(request.path).parent
         self.spec = self._spec({})
         """What is booted when nothing else is said."""
+
+    def __repr__(self) -> str:
+        """Return what it is called in a test: Hypothesis prints what it calls one with."""
+        return "machine"
 
     @property
     def kernel(self) -> KernelImage:
@@ -61,14 +65,17 @@ class MachineUnderTest:
     def boot_ready(self, spec: MachineSpec | None = None, **changes: Any) -> DebuggedGuest:
         """Return a guest whose kernel said that it is ready; fail when it does not get there.
 
-        A kernel that turns the machine down with good reason is no failure but not supported.
+        A kernel that turns the machine down with good reason is no failure but not supported; with
+        ``@given`` Hypothesis tries another machine.
         """
         guest = self.boot(spec, **changes)
         ending = guest.run_until_ready()
         if ending.alive:
             return guest
         if ending.kind is EndingKind.REFUSED and (reason := right_to_refuse(guest)):
-            unsupported(self._request.config, f"the kernel rightly refuses this machine: {reason}")
+            not_for_this_kernel(
+                self._request.config, f"the kernel rightly refuses this machine: {reason}"
+            )
         return pytest.fail(f"the kernel did not get ready: {ending}", pytrace=False)
 
     def _spec(self, changes: Mapping[str, Any]) -> MachineSpec:

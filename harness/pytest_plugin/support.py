@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from harness.pytest_plugin.given import in_example
 from harness.pytest_plugin.options import strict
 
 
@@ -17,6 +18,15 @@ def unsupported(config: pytest.Config, reason: str) -> NoReturn:
         message = f"not supported, and strict: {reason}"
         raise pytest.fail.Exception(message, pytrace=False) from None
     raise pytest.skip.Exception(reason, _use_item_location=True) from None
+
+
+def not_for_this_kernel(config: pytest.Config, reason: str) -> NoReturn:
+    """End what is run on a machine that its kernel cannot manage: the test, or one example."""
+    if in_example():
+        from hypothesis import reject
+
+        reject()
+    unsupported(config, reason)
 
 
 @pytest.hookimpl(wrapper=True)

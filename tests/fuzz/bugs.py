@@ -10,3 +10,10 @@ def rounds_the_start_down(source: SourceCopy) -> KernelImage:
     """Usable memory that begins within a frame takes all of it."""
     right = "pfn_t first_up = PHYS_TO_PFN(start + PAGE_SIZE - 1), last_up"
     return source.plant("mm/firmware_map.c", right, "pfn_t first_up = PHYS_TO_PFN(start), last_up")
+
+
+def counts_too_little(source: SourceCopy) -> KernelImage:
+    """The counter of free frames takes any large block for one of four frames."""
+    right = "zone->free_frames -= 1u << order;\n    zone->allocations++;"
+    wrong = "zone->free_frames -= order < 2 ? 1u << order : 4;\n    zone->allocations++;"
+    return source.plant("mm/frames/buddy.c", right, wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import find, given, settings
 
@@ -19,18 +21,17 @@ MEMORY = 16 * MIB
 
 
 @pytest.mark.parametrize(
-    ("wanted", "entries"),
+    "wanted",
     [
-        (lambda found: any(one.type == 4 and one.length for one in found.entries), 1),
-        (lambda found: any(one.usable and one.base % 4096 for one in found.entries), 1),
-        (lambda found: list(found.entries) != sorted(found.entries), 2),
-        (lambda found: any(one.base < 15 * MIB < one.end for one in found.entries), 1),
-        (lambda found: any(one.length == 0 for one in found.entries), 1),
+        lambda found: any(one.type == 4 and one.length for one in found.entries),
+        lambda found: any(one.usable and one.base % 4096 for one in found.entries),
+        lambda found: list(found.entries) != sorted(found.entries),
+        lambda found: any(one.base < 15 * MIB < one.end for one in found.entries),
+        lambda found: len(found.entries) > len(set(found.entries)),
     ],
 )
-def test_what_is_looked_for_is_found_and_small(wanted: object, entries: int) -> None:
-    smallest: MemoryMap = find(memory_maps(MEMORY), wanted)  # type: ignore[arg-type]
-    assert len(smallest.entries) <= entries
+def test_what_is_looked_for_is_found_and_small(wanted: Callable[[MemoryMap], bool]) -> None:
+    assert len(find(memory_maps(MEMORY), wanted).entries) <= 2
 
 
 def test_whole_real_maps_are_among_them() -> None:
@@ -38,8 +39,12 @@ def test_whole_real_maps_are_among_them() -> None:
     assert find(memory_maps(MEMORY), lambda found: found.entries in real).entries in real
 
 
+def test_long_maps_are_among_them() -> None:
+    assert len(find(memory_maps(MEMORY), lambda found: len(found.entries) > 128).entries) < 150
+
+
 @given(memory_maps(MEMORY))
-@settings(max_examples=25, deadline=None)  # a boot takes what it takes
+@settings(max_examples=25)
 def test_the_bundled_kernel_manages_any_of_them(
     kernel: KernelImage, pool: Pool, found: MemoryMap
 ) -> None:

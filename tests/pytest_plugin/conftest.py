@@ -14,6 +14,13 @@ from harness.image.cache import cache_directory
 CHECKOUT = Path(harness.__file__).resolve().parents[1]
 CACHE = cache_directory()
 
+_ENTRY_POINTS = """
+[pytest11]
+mm_harness = harness.pytest_plugin
+[hypothesis]
+mm_harness = harness.fuzz.for_hypothesis:register
+"""
+
 Run = Callable[..., pytest.RunResult]
 
 
@@ -24,10 +31,11 @@ def user(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.P
     metadata = installed / "checkout-0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: checkout\nVersion: 0\n")
-    (metadata / "entry_points.txt").write_text("[pytest11]\nmm_harness = harness.pytest_plugin\n")
+    (metadata / "entry_points.txt").write_text(_ENTRY_POINTS)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(CHECKOUT), str(installed)]))
     monkeypatch.setenv("HARNESS_CACHE_DIR", str(CACHE))
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    for name in ("PYTEST_ADDOPTS", "CI"):  # Hypothesis has other settings there
+        monkeypatch.delenv(name, raising=False)
     pytester.makeini("[pytest]\ntimeout = 60\n")
     return pytester
 

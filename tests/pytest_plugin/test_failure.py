@@ -69,10 +69,10 @@ def reports(text: str) -> dict[str, str]:
     return {name: "\n".join(lines) for name, lines in parts.items()}
 
 
-def section(report: str, title: str) -> str:
-    """Return the text of one section of a report."""
+def section(report: str, title: str, machine: str = "machine") -> str:
+    """Return the text of one section about a machine of a report."""
     lines = report.splitlines()
-    start = next(i for i, line in enumerate(lines) if line.strip("- ") == f"machine: {title}")
+    start = next(i for i, line in enumerate(lines) if line.strip("- ") == f"{machine}: {title}")
     rest = lines[start + 1 :]
     end = next((i for i, line in enumerate(rest) if line.startswith("-----")), len(rest))
     return "\n".join(rest[:end])

@@ -1,0 +1,79 @@
+"""What a campaign has its workers do, wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cover.blocks import Blocks
+from harness.fuzz.attempt import Attempt, attempt
+from harness.fuzz.case import Case
+from harness.fuzz.finding import Finding, write_finding
+from harness.fuzz.shrink import MOST_BOOTS, shrink
+from harness.fuzz.subject import Source, Subject
+from harness.machine.pool import Pool
+from harness.machine.workers import WorkerLost
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """A case to make smaller, and where to write it down."""
+
+    first: Attempt
+    seconds: float
+    folder: Path
+    most: int = MOST_BOOTS
+    """Boots that it may take."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about the workers that a person should know."""
+
+    text: str
+
+
+Job = Case | Shrink
+Result = Attempt | Finding
+Done = tuple[Job, Result | WorkerLost]
+Ask = Callable[[], Job | None]
+"""Gives what to do next; None: nothing now, and nothing more once all that was given is done."""
+Results = Generator[Done | Note, None, None]
+"""What has become of the jobs, as they end; closing it ends the work."""
+
+
+def do(job: Job, subject: Subject, pool: Pool) -> Result:
+    """Do one job; raise what booting a machine raises, and ``OSError``."""
+    _observe(subject, pool)
+    if isinstance(job, Case):
+        return attempt(job, subject.kernel, pool)
+    return _make_smaller(job, subject, pool)
+
+
+def _observe(subject: Subject, pool: Pool) -> None:
+    """Have QEMU tell the pool of the subject's blocks, if that is wanted, and of no other's."""
+    wanted = subject.kernel if subject.source is Source.QEMU else None
+    before = pool.observer
+    if wanted is (before.kernel if isinstance(before, Blocks) else None):
+        return
+    pool.close()
+    if isinstance(before, Blocks):
+        before.close()
+    pool.observer = None if wanted is None else Blocks(wanted)
+
+
+def _make_smaller(job: Shrink, subject: Subject, pool: Pool) -> Finding:
+    group = job.first.group
+    kernel = subject.plain or subject.kernel
+
+    def shows_bug(case: Case) -> bool:
+        return attempt(case, kernel, pool).group == group
+
+    if not shows_bug(job.first.case):
+        kernel = subject.kernel  # it is larger and slower: not all that it shows the other does
+    shrunk = shrink(job.first.case, shows_bug, job.most)
+    again = attempt(shrunk.case, kernel, pool)
+    finding = Finding(str(group), job.first, shrunk, again, job.seconds)
+    write_finding(job.folder, finding, kernel, pool)
+    return finding
