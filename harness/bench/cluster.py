@@ -16,6 +16,7 @@ from harness.bench.measurement import Measurement, all_cores
 from harness.fuzz.attempt import attempt
 from harness.fuzz.campaign import Plan, Progress, run_campaign
 from harness.fuzz.corpus import seeds
+from harness.fuzz.roster import TASKS_PER_SECOND
 from harness.fuzz.store import Counts, open_store
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
@@ -26,10 +27,10 @@ CASES_PER_SECOND = 150
 """Of one worker, for the bound."""
 _ROUNDS, _ROUND_SECONDS = 3, 10.0
 _FEW, _MANY, _PROCESSES = 10, 1000, 2
-_SLOW_SECONDS = 2.0
-"""That a case takes where workers are many, so that they ask for no more than a client can give."""
+_SLOW_SECONDS = 10.0
+"""That a case takes where workers are many: as long as their tasks are to take."""
 _SAMPLES = 100
-_WARM_UP_SECONDS = 15.0
+_WARM_UP_CASES = 2
 _SECONDS = 30.0
 _PAST_SEEDS = 1000
 
@@ -105,29 +106,27 @@ class _Load:
 
 
 def _bound(kernel: KernelImage) -> Measurement:
-    """Return how many workers one client and one scheduler can keep at work.
+    """Return how many workers one client can keep at work, and what that asks of a scheduler.
 
-    A client has work with each case, which shows with few workers that are quick; a scheduler has
-    work with tasks, which do not get more, and with workers, which report now and then. That shows
-    with many workers; they are slow, as they share this machine.
+    A client has work with each case, which shows with few workers that are quick. Both have work
+    with each task, of which there are no more than so many a second; that shows with many workers,
+    which are slow, as all share this machine.
     """
     samples = _samples(kernel)
     few = _load(kernel, samples, _FEW, 1 / CASES_PER_SECOND)
     many = _load(kernel, samples, _MANY, _SLOW_SECONDS)
     case_cost = few.client / few.cases
-    task_load = max(0.0, many.client - case_cost * many.cases)
-    by_client = (1 - task_load) / (case_cost * CASES_PER_SECOND)
-    by_scheduler = _MANY / many.scheduler
+    # A slow case is a task. What workers report is counted as if it came with tasks.
+    tasks = TASKS_PER_SECOND / many.cases
+    client_load = tasks * (many.client - case_cost * many.cases)
     details = {
         "client us/case": case_cost * 1e6,
-        f"client % for tasks of {_MANY} workers": task_load * 100,
-        f"scheduler % for {_MANY} workers": many.scheduler * 100,
-        "workers by client": by_client,
-        "workers by scheduler": by_scheduler,
+        f"client % for {TASKS_PER_SECOND} tasks/s": client_load * 100,
+        f"scheduler % for {TASKS_PER_SECOND} tasks/s": tasks * many.scheduler * 100,
         f"cases/s of {_FEW} workers": few.cases,
-        f"cases/s of {_MANY} slow workers": many.cases,
+        f"tasks/s of {_MANY} slow workers": many.cases,
     }
-    bound = min(by_client, by_scheduler)
+    bound = (1 - client_load) / (case_cost * CASES_PER_SECOND)
     return Measurement("cluster_workers_bound", bound, "workers", None, True, details)
 
 
@@ -137,7 +136,9 @@ def _load(kernel: KernelImage, samples: bytes, workers: int, case_seconds: float
             cluster.add_simulated(workers // _PROCESSES, case_seconds, samples)
         cluster.wait_for_workers(workers)
         with _campaign(kernel, cluster) as states:
-            first = _after(_WARM_UP_SECONDS, states, cluster)
+            # By then all have the kernel, and something to do.
+            next(state for state in states if state.done >= _WARM_UP_CASES * workers)
+            first = _after(0.0, states, cluster)
             last = _after(_SECONDS, states, cluster)
     wall = last.wall - first.wall
     return _Load(

@@ -197,6 +197,9 @@ def connected(scheduler: str, subject: Subject) -> Iterator[Link]:
     finally:
         with contextlib.suppress(TimeoutError):
             client.close(timeout=CLOSE_SECONDS)
+        # It would try again, for much longer, when Python lets go of it. A scheduler drops the
+        # tasks of a client whose connection ends.
+        client.status = "closed"
 
 
 def _say_it_once() -> None:
