@@ -2,18 +2,19 @@
 
 ::
 
-    python -m tests.fuzz.race --seeds 3 --seconds 20
+    python -m tests.fuzz.race --into docs/fuzzing.md
 
 One is the product's: :mod:`harness.fuzz.mutator` in a campaign. The other is byte strings through
 ``fuzz_one_input``: :mod:`tests.fuzz.byte_cases`. Both have the same kernel, seeds of chance, checks
-and time, one process, and no shrinking. Results are kept in a folder; a table goes to standard
-output.
+and time, one process, and no shrinking. Results are kept in a folder, so that what is known is not
+measured again; ``--again`` does. The table goes to standard output, or between two marks of a page.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import sys
 import tempfile
 import time
@@ -44,6 +45,9 @@ CHOSEN = (
     *("class-one-byte-too-small", "slab-not-counted-off"),
 )
 """Of each part of the memory manager some, none of which a plain boot shows."""
+
+
+BEGIN, END = "<!-- race -->", "<!-- end of race -->"
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,13 @@ def table(heats: list[Heat]) -> str:
     return "\n".join([*lines, "", f"Found, of {searches} searches each: {sums}."])
 
 
+def put_into(page: Path, text: str) -> None:
+    """Write ``text`` between the marks of a page."""
+    before, rest = page.read_text().split(BEGIN)
+    behind = rest.split(END)[1]
+    write_atomically(page, f"{before}{BEGIN}\n{text}\n{END}{behind}")
+
+
 def main() -> None:
     """Measure what is not known yet, and print the table."""
     parser = argparse.ArgumentParser(
@@ -147,10 +158,14 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", default=CHOSEN, help="of bugs")
-    parser.add_argument("--seconds", type=float, default=20, help="of each search")
+    parser.add_argument("--seconds", type=float, default=10, help="of each search")
     parser.add_argument("--seeds", type=int, default=3, help="searches for each bug in each way")
     parser.add_argument("--results", type=Path, default=TREE / "build" / "race")
+    parser.add_argument("--again", action="store_true", help="also what is known")
+    parser.add_argument("--into", type=Path, help="a page with marks for the table")
     given = parser.parse_args()
+    if given.again:
+        shutil.rmtree(given.results, ignore_errors=True)
     given.results.mkdir(parents=True, exist_ok=True)
     chosen = [plant for plant in plants() if plant.name in given.names]
     with tempfile.TemporaryDirectory(prefix="race-") as scratch:
@@ -162,7 +177,10 @@ def main() -> None:
             for seed in range(given.seeds)
             for way in WAYS
         ]  # fmt: skip
-    print(table(heats))
+    if given.into:
+        put_into(given.into, table(heats))
+    else:
+        print(table(heats))
 
 
 if __name__ == "__main__":
