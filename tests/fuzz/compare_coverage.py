@@ -158,7 +158,7 @@ def main(campaigns: int, most: int, cases: int) -> None:
         print("\n| edges from | QEMU's time for a boot |\n| --- | --: |")
         for way in WAYS:
             print(cost(right, way, 100), flush=True)
-        print("\n| edges from | of ten cases | not in each of 20 boots |\n| --- | --: | --: |")
+        print("\n| edges from | sum of ten cases | not in each of 20 boots |\n| --- | --: | --: |")
         for way in WAYS[1:]:
             print(stability(right, way, 20), flush=True)
         print(f"\n| bug | {' | '.join(way.value for way in WAYS)} |\n| --- | --: | --: | --: |")
