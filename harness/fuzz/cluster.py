@@ -75,7 +75,9 @@ class _Work:
         if not self._roster:
             # Maybe the last one has gone with the last case, or time is up.
             return not self._used or self._roster.fetch(self._ask)
-        while (worker := self._roster.free()) is not None:
+        # Many workers have many cases made up; what comes back meanwhile must not wait for that.
+        deadline = time.monotonic() + _LOOK_SECONDS
+        while time.monotonic() < deadline and (worker := self._roster.free()) is not None:
             if (task := self._roster.next_task(worker, self._ask)) is None:
                 return False
             self._link.give(task)

@@ -151,7 +151,8 @@ def test_workers_may_be_killed_and_come_later(running: Cluster, kernel: KernelIm
             if late is None and _machines("killed"):
                 killed.kill()
                 late = running.add_worker("late", "--nthreads", "1")
-            over = over or (late is not None and _machines("late") != [])
+            if late is not None and len(done) % 16 == 0:
+                over = over or _machines("late") != []
     assert over
     assert len(lost) <= 1
     assert sorted(map(repr, done + lost)) == sorted(map(repr, given))  # nothing twice
