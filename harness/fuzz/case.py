@@ -67,15 +67,15 @@ class Case:
 
         Such counts instructions, leaves the map to firmware, or says how GRUB or QEMU are to boot.
         """
-        direct = spec.boot is BootPath.DIRECT
-        if spec.map is None and not direct:
+        if spec.map is None and spec.boot is not BootPath.DIRECT:
             return None
+        said = replace(spec, map=given_map(spec), modules=tuple(spec.modules))
         case = cls(
-            spec.memory,
-            given_map(spec),
-            *(spec.fill, spec.append, spec.cpu, spec.modules, spec.shape, spec.boot),
+            said.memory,
+            given_map(said),
+            *(said.fill, said.append, said.cpu, said.modules, said.shape, said.boot),
         )
-        return case if case.spec(spec.kernel) == replace(spec, map=case.map) else None
+        return case if case.spec(said.kernel) == said else None
 
     def _slots(self) -> int:
         return 1 + max(slot for _, _, _, slot, _ in self.steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,6 +15,7 @@ from harness.fuzz.corpus import command_lines, seeds
 from harness.fuzz.mutator import mutate
 from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
+from harness.machine.spec import BootPath, MachineSpec
 from harness.maps.memory_map import MemoryMap
 from harness.workload.operation import Kind, operation
 
@@ -39,6 +41,15 @@ def test_any_case_comes_back_as_it_was(kernel: KernelImage, tmp_path: Path) -> N
         assert found.case == case
         assert [m.data for m in found.case.modules] == [m.data for m in case.modules]
         assert (found.group, found.kernel) == ("a group", KernelFacts.of(kernel))
+
+
+def test_a_machine_is_a_case_unless_it_is_more_than_one_can_say(kernel: KernelImage) -> None:
+    for case in mutants(kernel, 100):
+        assert Case.of(case.spec(kernel)) == case
+    plain = MachineSpec(kernel, MEMORY)
+    assert Case.of(plain) == Case(MEMORY, MemoryMap.pc(MEMORY))
+    assert Case.of(replace(plain, icount=True)) is None
+    assert Case.of(replace(plain, boot=BootPath.ISO)) is None
 
 
 @pytest.mark.parametrize(

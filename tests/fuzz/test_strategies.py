@@ -102,7 +102,7 @@ def test_a_bug_that_operations_show_is_shown_by_few(source_copy: SourceCopy, poo
     wrong, tried = counts_too_little(source_copy), []
 
     @FAST
-    @given(cases(wrong, MEMORY))
+    @given(cases(wrong, 4 * MIB))
     def keeps_count(case: Case) -> None:
         tried.append(case)
         assert not attempt(case, wrong, pool).violations

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.fuzz.case_file import load_case
 from tests.machine import kernels
 from tests.machine.test_screen import IDLE, PRINT
 from tests.pytest_plugin.conftest import Run
@@ -66,7 +67,9 @@ def test_several_machines_large_ones_and_screens(user: pytest.Pytester, run: Run
     # A core of the run before would be taken for this one's.
     run(SUITE, "--mm-cores=0", "-k", "test_two").assert_outcomes(failed=1, deselected=2)
     assert [*folder.glob("machine-*/*.core")] == []
-    assert len([*folder.glob("machine-*/*")]) == 2 * 4
+    assert len([*folder.glob("machine-*/*")]) == 2 * 5
+    case = load_case(folder / "machine-2" / "case.json").case
+    assert (case.memory >> 20, [module.data for module in case.modules]) == (8, [b"data"])
 
 
 def _folder_of(test: str, left: Path) -> Path:
