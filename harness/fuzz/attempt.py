@@ -20,6 +20,7 @@ from harness.machine.backtrace import Frame
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import QemuFailed
 from harness.machine.guest import Guest
+from harness.machine.multiboot import module_called
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.operation import operations
@@ -118,6 +119,9 @@ class _Seen:
 
 
 def _run_tape(guest: Guest, case: Case, before: _Seen) -> _Seen:
+    described = guest.kernel.description.tape
+    if described is None or module_called(guest.placements, described.module) is None:
+        return before  # the boot information does not tell of it
     guest.resume()
     try:
         ran = verify_tape(guest, operations(case.steps))
