@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -33,7 +34,10 @@ from harness.fuzz.finding import (
 from harness.fuzz.shrink import Shrunk
 from harness.fuzz.store import CannotWrite, Counts, open_store
 from harness.image.kernel_image import KernelImage
+from harness.machine.errors import MachineError
+from harness.machine.machine import Machine
 from harness.machine.pool import Pool
+from harness.machine.spec import MachineSpec
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
 from tests.fuzz.bugs import rounds_the_start_down
@@ -203,3 +207,18 @@ def test_a_finding_whose_writer_is_killed_at_any_write_is_completed_once(
             break
     assert complete == sorted(complete)
     assert 4 <= complete.index(True) <= number - 2  # the rest is who is to blame
+
+
+def test_a_host_without_memory_is_told_of(kernel: KernelImage) -> None:
+    """Of 3 GiB of RAM nothing is used before QEMU starts, so this takes none."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+            Machine(MachineSpec(kernel, 3 << 30)).boot()
+        except MachineError as error:
+            code = 0 if "no memory left for a machine with 3072 MiB" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
