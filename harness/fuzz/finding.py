@@ -17,7 +17,7 @@ from harness.fuzz.culprit import blame_case, why_not_blamed
 from harness.fuzz.finding_text import finding_text
 from harness.fuzz.picture import machine_picture
 from harness.fuzz.shrink import Shrunk
-from harness.fuzz.store import written_to
+from harness.fuzz.store import write_new, written_to
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import MachineError
 from harness.machine.guest import Guest
@@ -61,15 +61,13 @@ def note_finding(
     folder: Path,
     first: Attempt,
     kernel: KernelImage,
-    write: Callable[[Path, str], None] = write_atomically,
+    write: Callable[[Path, str], None] = write_new,
 ) -> None:
     """Write down that a case shows a bug, before anything is known of it.
 
-    Raise :class:`CannotWrite`.
+    ``write`` may be :meth:`harness.fuzz.store.Store.write`; raise what that does.
     """
-    with written_to(folder):
-        folder.mkdir(exist_ok=True)
-        write(folder / FIRST, case_text(first.case, kernel, first.group))
+    write(folder / FIRST, case_text(first.case, kernel, first.group))
 
 
 def known_groups(findings: Path) -> set[str]:

@@ -122,16 +122,19 @@ class Store:
         self._spare.unlink(missing_ok=True)
 
     def write(self, path: Path, text: str) -> None:
-        """Write a file; on a disk that is full, to what was kept free for that."""
+        """Write a file, also into a new folder; raise :class:`CannotWrite`.
+
+        On a disk that is full it is written all the same, to what was kept free for that.
+        """
         try:
             with written_to(path):
-                write_atomically(path, text)
+                write_new(path, text)
         except CannotWrite:
             if not self._spare.exists():
                 raise
             self.close()
             with contextlib.suppress(OSError):
-                write_atomically(path, text)
+                write_new(path, text)
             raise
 
     def counts(self) -> Counts | None:
@@ -178,6 +181,12 @@ def open_store(folder: Path) -> Iterator[Store]:
             store.close()
     finally:
         os.close(descriptor)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file whole or not at all, also into a new folder; raise ``OSError``."""
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, text)
 
 
 def _text(value: object) -> str:

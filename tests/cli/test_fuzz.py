@@ -70,3 +70,40 @@ def test_what_is_no_case_is_a_user_s_mistake(harness: Run, tmp_path: Path) -> No
     answer = harness("replay", "case.json")
     assert answer.returncode == 2
     assert "holds no case" in answer.stderr
+
+
+def with_everything(tmp_path: Path, **shape: object) -> None:
+    entries = [{"base": 0, "length": 0x9F000, "type": 1}, {"base": 1 << 20, "length": 15 << 20}]
+    case = {
+        "memory": 16 << 20,
+        "map": {"entries": [{"type": 1, **entry} for entry in entries]},
+        "fill": {"kind": "random", "seed": 5},
+        "cpu": "pentium",
+        "append": "heap=malloc",
+        "modules": [{"data": "eHh4", "string": "one"}],
+        "shape": shape,
+        "steps": [[0, 0, 0, 1, 2]],
+    }
+    file = {"format": 1, "case": case, "kernel": {"digest": "", "path": ""}}
+    (tmp_path / "case.json").write_text(json.dumps(file))
+
+
+def test_a_second_opinion_says_what_the_loader_decides(harness: Run, tmp_path: Path) -> None:
+    with_everything(tmp_path, entry_sizes=[24], map_address=0x70000, module_addresses=[0x300000])
+    assert harness("replay", "case.json").stdout.endswith("\ngood\n")
+    for path in ("multiboot", "iso"):
+        answer = harness("replay", "case.json", "--boot", path)
+        assert answer.returncode == 0, answer.stderr
+        assert answer.stdout.endswith("\ngood\n")
+        said = f"on the {path} path the loader decides about map_address, module_addresses"
+        assert said in answer.stderr
+
+
+def test_a_machine_too_small_for_firmware_is_no_traceback(harness: Run, tmp_path: Path) -> None:
+    with_everything(tmp_path)
+    text = (tmp_path / "case.json").read_text().replace(f'"memory": {16 << 20}', '"memory": 1000')
+    (tmp_path / "case.json").write_text(text)
+    for words in ((), ("--boot", "multiboot")):
+        answer = harness("replay", "case.json", *words)
+        assert answer.returncode == 2
+        assert "there is no such machine: 1000 bytes" in answer.stderr

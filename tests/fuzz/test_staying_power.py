@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -33,7 +34,10 @@ from harness.fuzz.finding import (
 from harness.fuzz.shrink import Shrunk
 from harness.fuzz.store import CannotWrite, Counts, open_store
 from harness.image.kernel_image import KernelImage
+from harness.machine.errors import MachineError
+from harness.machine.machine import Machine
 from harness.machine.pool import Pool
+from harness.machine.spec import MachineSpec
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
 from tests.fuzz.bugs import rounds_the_start_down
@@ -59,13 +63,13 @@ def own_mounts() -> str | None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Callable[[str], str]:
-    """Run a shell script in a folder ``disk`` that holds 600 KiB; return what it printed."""
+    """Run a shell script in a folder ``disk`` that holds 400 KiB; return what it printed."""
     if why := own_mounts():
         pytest.skip(why)
     (tmp_path / "disk").mkdir()
 
     def run(script: str) -> str:
-        mounted = f"cd {tmp_path}; mount -t tmpfs -o size=600k none disk; {textwrap.dedent(script)}"
+        mounted = f"cd {tmp_path}; mount -t tmpfs -o size=400k none disk; {textwrap.dedent(script)}"
         words = (*OWN_MOUNTS, "bash", "-c", mounted)
         return subprocess.run(
             words, capture_output=True, text=True, check=True, timeout=SECONDS
@@ -87,7 +91,7 @@ def test_a_full_disk_ends_a_campaign_with_its_data_intact(
         echo kept $kept, $(ls disk/campaign/corpus | wc -l)
     """)
     sentence, first, *_ = said.splitlines()
-    assert sentence.startswith("harness: cannot write to disk/campaign/corpus/")
+    assert sentence.startswith("harness: cannot write to disk/campaign/")
     assert "No space left on device; make room there, and go on with --resume" in sentence
     assert first == "code 3"
     assert ".json." not in said
@@ -108,14 +112,14 @@ def test_what_is_found_on_a_full_disk_is_noted(small_disk: Callable[[str], str])
                 except OSError as error:
                     print(error.strerror)
                 folder = store.finding_folder("a bug")
-                folder.mkdir()
-                try:
+                        try:
                     store.write(folder / "first-case.json", "the case" * 1000)
                 finally:
                     store.write_counts(Counts("a kernel", 0, cases=7))
         except CannotWrite as error:
             print(error)
         print(len((folder / "first-case.json").read_text()))
+        filler.close()
         Path("disk/filler").unlink()
         with open_store(Path("disk")) as store:
             print(store.counts().cases)
@@ -203,3 +207,18 @@ def test_a_finding_whose_writer_is_killed_at_any_write_is_completed_once(
             break
     assert complete == sorted(complete)
     assert 4 <= complete.index(True) <= number - 2  # the rest is who is to blame
+
+
+def test_a_host_without_memory_is_told_of(kernel: KernelImage) -> None:
+    """Of 3 GiB of RAM nothing is used before QEMU starts, so this takes none."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+            Machine(MachineSpec(kernel, 3 << 30)).boot()
+        except MachineError as error:
+            code = 0 if "no memory left for a machine with 3072 MiB" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -66,6 +66,15 @@ def test_a_tape_that_the_kernel_does_not_reach_is_no_finding(
     assert attempted.violations == ()
 
 
+def test_a_tape_of_which_the_kernel_is_not_told_is_no_finding(
+    kernel: KernelImage, pool: Pool
+) -> None:
+    steps = (operation(Kind.FRAMES_ALLOC, 1, 1),)
+    for shape in (BootInformationShape(module_strings=False), BootInformationShape(module_count=0)):
+        case = Case(MEMORY, MemoryMap.pc(MEMORY), shape=shape, steps=steps)
+        assert attempt(case, kernel, pool).violations == ()
+
+
 def test_a_count_that_only_allocations_get_wrong_is_shown_by_few_steps(
     source_copy: SourceCopy, pool: Pool
 ) -> None:
