@@ -112,7 +112,7 @@ def test_what_is_found_on_a_full_disk_is_noted(small_disk: Callable[[str], str])
                 except OSError as error:
                     print(error.strerror)
                 folder = store.finding_folder("a bug")
-                        try:
+                try:
                     store.write(folder / "first-case.json", "the case" * 1000)
                 finally:
                     store.write_counts(Counts("a kernel", 0, cases=7))
