@@ -58,6 +58,7 @@ def register() -> None:
 
 def fitting(given: settings) -> settings:
     """Return a test's settings, with the profile's for what is as Hypothesis has it by default."""
+    register()  # nobody has, where the package is used without being installed
     profile = settings.get_profile(PROFILE)
     changed: dict[str, Any] = {
         name: getattr(profile, name)

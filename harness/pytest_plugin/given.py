@@ -64,9 +64,8 @@ def _settings_that_fit(item: pytest.Function) -> Iterator[None]:
     """Put in place of what Hypothesis has by default what the profile for machines has."""
     from hypothesis import HealthCheck
 
-    from harness.fuzz.for_hypothesis import fitting, register
+    from harness.fuzz.for_hypothesis import fitting
 
-    register()  # nobody has, where the package is used without being installed
     function = getattr(item.obj, "__func__", item.obj)
     given: settings = function._hypothesis_internal_use_settings
     settings_here = fitting(given)

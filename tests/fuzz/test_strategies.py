@@ -12,6 +12,7 @@ from hypothesis.errors import InvalidArgument
 from harness.check.verify import verify
 from harness.fuzz.attempt import attempt
 from harness.fuzz.case import Case
+from harness.fuzz.for_hypothesis import fitting
 from harness.fuzz.possible import why_impossible
 from harness.fuzz.steps import sound
 from harness.fuzz.strategies import cases, machine_specs
@@ -76,15 +77,13 @@ def test_and_any_operations_on_them(kernel: KernelImage, pool: Pool, case: Case)
     assert attempt(case, kernel, pool).violations == ()
 
 
-FAST = settings(
-    database=None, deadline=None, derandomize=True, max_examples=300, report_multiple_bugs=False
-)
+FITTING = fitting(settings(database=None, derandomize=True, max_examples=300))
 
 
 def test_a_bug_in_the_map_is_shown_by_few_entries(source_copy: SourceCopy, pool: Pool) -> None:
     wrong, tried = rounds_the_start_down(source_copy), []
 
-    @FAST
+    @FITTING
     @given(machine_specs(wrong, MEMORY))
     def keeps_to_the_map(spec: MachineSpec) -> None:
         tried.append(spec)
@@ -101,7 +100,7 @@ def test_a_bug_in_the_map_is_shown_by_few_entries(source_copy: SourceCopy, pool:
 def test_a_bug_that_operations_show_is_shown_by_few(source_copy: SourceCopy, pool: Pool) -> None:
     wrong, tried = counts_too_little(source_copy), []
 
-    @FAST
+    @FITTING
     @given(cases(wrong, 4 * MIB))
     def keeps_count(case: Case) -> None:
         tried.append(case)
