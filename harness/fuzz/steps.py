@@ -115,8 +115,8 @@ def _frames(kind: Kind, slot: int, random: Random) -> Step:
 def _bytes(kind: Kind, slot: int, random: Random) -> Step:
     if random.random() < 0.15:
         return operation(kind, slot, _extreme(random))
-    size = 1 << random.randint(3, 17)
-    near = max(0, size + random.choice((0, 0, 1, -1, random.randint(-17, 17))))
+    size = 1 << random.randint(3, random.choice((9, 17)))  # more small ones, as kernels ask for
+    near = max(0, size + random.choice((0, 1, 1, -1, random.randint(-17, 17))))
     fills = near <= LARGEST_FILLED and random.random() < 0.6
     return operation(kind, slot, near, Flag.FILL if fills else 0)
 
