@@ -113,19 +113,22 @@ def _frames(kind: Kind, slot: int, random: Random) -> Step:
 
 
 def _bytes(kind: Kind, slot: int, random: Random) -> Step:
-    if random.random() < 0.15:
+    chance = random.random()
+    if chance < 0.07:
+        return operation(kind, slot, 0)
+    if chance < 0.2:
         return operation(kind, slot, _extreme(random))
-    size = 1 << random.randint(3, 17)
-    near = max(0, size + random.choice((0, 0, 1, -1, random.randint(-17, 17))))
+    size = 1 << random.randint(3, random.choice((9, 17)))  # more small ones, as kernels ask for
+    near = max(0, size + random.choice((0, 1, 1, -1, random.randint(-17, 17))))
     fills = near <= LARGEST_FILLED and random.random() < 0.6
     return operation(kind, slot, near, Flag.FILL if fills else 0)
 
 
 def _extreme(random: Random) -> int:
-    """Return no bytes, nearly 4 GiB or half of that, or what may be all memory."""
+    """Return nearly 4 GiB or half of that, or what may be all memory."""
     much = 1 << random.randint(18, 26)
-    near = random.choice((0, _WORDS, _WORDS, _WORDS // 2, much, much, much))
-    return (near - random.choice((0, 1, 7, 8, 16, 32, 4095, 4096, 4104))) % _WORDS if near else 0
+    near = random.choice((_WORDS, _WORDS, _WORDS // 2, much, much, much))
+    return (near - random.choice((0, 1, 7, 8, 16, 32, 4095, 4096, 4104))) % _WORDS
 
 
 def _user_bytes(kind: Kind, slot: int, random: Random) -> Step:

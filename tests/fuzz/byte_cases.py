@@ -18,7 +18,7 @@ from harness.fuzz.borders import borders
 from harness.fuzz.case import Case, Step
 from harness.fuzz.corpus import RECENT, command_lines, kinds_of
 from harness.fuzz.sound import FREED_BY, sound
-from harness.fuzz.steps import SLOTS
+from harness.fuzz.steps import LARGEST_FILLED, SLOTS
 from harness.image.kernel_image import KernelImage
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, FillKind, Module
@@ -78,7 +78,18 @@ def _steps(kernel: KernelImage) -> st.SearchStrategy[Step]:
     flags = st.sampled_from((0, Flag.FILL, Flag.ZERO | Flag.CHECK, Flag.DMA, Flag.HIGH))
     sizes = st.sampled_from(_SIZES) | st.integers(0, (1 << 32) - 1)
     slots = st.integers(0, 7) | st.integers(0, SLOTS - 1)
-    return st.builds(operation, st.sampled_from(known), slots, sizes, flags, st.integers(0, 7))
+    return st.builds(_well_formed, st.sampled_from(known), slots, sizes, flags, st.integers(0, 7))
+
+
+def _well_formed(kind: Kind, slot: int, size: int, flags: int, cache: int) -> Step:
+    """Return an operation that a kernel must bear, as the mutator makes them."""
+    if kind in (Kind.TOUCH_READ, Kind.TOUCH_WRITE):
+        return operation(kind, 0, size & ~3, cache=cache)
+    if kind is Kind.FRAMES_ALLOC:
+        zones = Flag.DMA | Flag.NORMAL | Flag.HIGH
+        return operation(kind, slot, size, flags if size <= 1024 else flags & zones)
+    fills = kind in (Kind.HEAP_ALLOC, Kind.SLAB_ALLOC) and size <= LARGEST_FILLED
+    return operation(kind, slot, size, flags & Flag.FILL if fills else 0, cache)
 
 
 class Bytes:
