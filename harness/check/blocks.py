@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from harness.decode.belief.frames import FreeLists
 
+FEW = 1 << 10
+"""Blocks that are painted faster one by one than by sums over all frames that there can be."""
+
 
 @dataclass(frozen=True)
 class Blocks:
@@ -57,6 +60,11 @@ class Blocks:
     @cached_property
     def cover(self) -> npt.NDArray[np.int32]:
         """For each frame how many blocks it is in; all blocks must be ``inside``."""
+        if len(self.starts) < FEW:
+            cover = np.zeros(self.span, dtype=np.int32)
+            for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True):
+                cover[start:end] += 1
+            return cover
         begin = np.bincount(self.starts, minlength=self.span + 1)
         end = np.bincount(self.ends, minlength=self.span + 1)
         return np.cumsum(begin - end, dtype=np.int32)[: self.span]

@@ -190,7 +190,7 @@ def _check_owners(subject: _Subject, ledger: Ledger) -> None:
 
 
 def _found(ledger: Ledger, names: tuple[str, ...], part: slice) -> npt.NDArray[np.bool_]:
-    found = ledger.owned_by(names[0])
+    found = ledger.owned_by(names[0]).copy()
     for name in names[1:]:
         found |= ledger.owned_by(name)
     return found[part]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -72,11 +72,17 @@ class Ledger:
     """The memory manager itself: its records and page tables. Other owners are its callers."""
 
     def owned_by(self, name: str) -> npt.NDArray[np.bool_]:
-        """Return the frames that ``name`` owns."""
-        if name not in self.names:
-            return np.zeros(len(self.owners), dtype=np.bool_)
-        owned: Mask = (self.owners & np.uint32(1 << self.names.index(name))) != 0
-        return owned
+        """Return the frames that ``name`` owns, read-only: they are gathered once."""
+        if name not in self._owned:
+            bit = 1 << self.names.index(name) if name in self.names else 0
+            owned = (self.owners & np.uint32(bit)) != 0
+            owned.flags.writeable = False
+            self._owned[name] = owned
+        return self._owned[name]
+
+    @cached_property
+    def _owned(self) -> dict[str, Mask]:
+        return {}
 
     @property
     def free(self) -> npt.NDArray[np.bool_]:

@@ -202,7 +202,7 @@ def _reasons(
 ) -> tuple[npt.NDArray[np.uint16], tuple[str, ...]]:
     names = ["", "not usable RAM", "frame 0, which is never handed out", "the kernel's image"]
     names.append("memory that this kernel leaves alone")
-    reason = np.where(usable, ALLOCATABLE, NOT_USABLE).astype(np.uint16)
+    reason = np.where(usable, np.uint16(ALLOCATABLE), np.uint16(NOT_USABLE))
     reason[left] = LEFT_ALONE
     for index, placed in enumerate(placements, _FIRST_PLACEMENT):
         frames = outward(_bytes_of(placed))

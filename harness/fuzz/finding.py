@@ -39,8 +39,9 @@ from harness.fuzz.case_file import load_case
 
 def test_this_finding_is_mended(kernel, pool):
     case = load_case(Path(__file__).with_name("{case}")).case
-    violations = attempt(case, kernel, pool).violations
-    assert not violations, "\\n".join(str(violation) for violation in violations)
+    found = attempt(case, kernel, pool)
+    assert found.word is not None, f"this machine cannot be: {{found.impossible}}"
+    assert not found.violations, "\\n".join(str(violation) for violation in found.violations)
 '''
 
 
