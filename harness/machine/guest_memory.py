@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.machine.errors import QemuFailed
 from harness.machine.spec import Fill, FillKind
 
 PAGE = 4096
@@ -74,14 +75,18 @@ class GuestMemory:
         """Make RAM what it is at power-on.
 
         ``borders`` are the offsets around which it is filled ahead; ``pid`` is the QEMU whose
-        traces are to be removed, None before the first.
+        traces are to be removed, None before the first. Raise :class:`QemuFailed` when it is gone.
         """
         if fill != self._fill:
             self._punch(0, self.size)
             self._filled.clear()
             self._fill = fill
         elif pid is not None:
-            self._refill(list(self._touched(pid)))
+            try:
+                touched = list(self._touched(pid))
+            except (FileNotFoundError, ProcessLookupError):
+                raise QemuFailed("QEMU has ended between two boots") from None
+            self._refill(touched)
         self._written.clear()
         if fill.kind is not FillKind.ZERO:
             self._fill_ahead(borders)

@@ -44,7 +44,7 @@ def test_any_case_comes_back_as_it_was(kernel: KernelImage, tmp_path: Path) -> N
 
 
 def test_a_machine_is_a_case_unless_it_is_more_than_one_can_say(kernel: KernelImage) -> None:
-    for case in mutants(kernel, 100):
+    for case in (replace(case, steps=()) for case in mutants(kernel, 100)):
         assert Case.of(case.spec(kernel)) == case
     plain = MachineSpec(kernel, MEMORY)
     assert Case.of(plain) == Case(MEMORY, MemoryMap.pc(MEMORY))
