@@ -312,8 +312,11 @@ class _Compiler:
         if type_.stripped.kind not in _NUMBERS:
             raise self._error(node, f"no cast to {type_}")
         get = operand.get
-        number: Get = lambda moment: arithmetic.wrap(get(moment), type_)  # noqa: E731
-        return Part(type_, number, column=operand.column)
+        return Part(
+            type_,
+            lambda moment: arithmetic.wrap(get(moment), type_),
+            column=operand.column,
+        )
 
     def _type(self, node: Any) -> CType:
         """Return the type that a C type name in the syntax tree stands for."""

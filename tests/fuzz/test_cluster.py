@@ -96,7 +96,9 @@ def test_a_finding_comes_back_with_all_its_files(
     assert file.case == finding.attempt.case
     assert len(file.case.map.entries) <= 3
     assert attempt(file.case, wrong, pool).group == first.group
-    assert str(folder) in (folder / "finding.txt").read_text()
+    text = (folder / "finding.txt").read_text()
+    assert str(folder) in text
+    assert f"replay {CASE}" in text
     assert load_guest(folder / "memory.core").kernel.contents == wrong.contents
 
 
