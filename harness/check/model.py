@@ -93,7 +93,7 @@ class Model:
         """
         image = outward(kernel.image_range())
         placed = tuple(placements)
-        usable = _usable(memory_map, ram_ranges, _span(memory_map, image, placed))
+        usable = _usable(memory_map, ram_ranges, _span(memory_map, ram_ranges, image, placed))
         left = _left_alone(kernel.description, usable)
         usable &= ~left
         _keep_largest(usable, kernel.description.firmware_map.regions)
@@ -151,8 +151,18 @@ class Model:
         return f"number {index}"
 
 
-def _span(memory_map: MemoryMap, image: range, placements: tuple[Placed, ...]) -> int:
-    ends = [frames.stop for frames in memory_map.usable_frames()]
+def _span(
+    memory_map: MemoryMap,
+    ram_ranges: tuple[range, ...],
+    image: range,
+    placements: tuple[Placed, ...],
+) -> int:
+    """Return where all that matters ends: RAM that a map claims, and what was put anywhere.
+
+    What it claims behind the end of RAM is no different from what it does not speak of.
+    """
+    end_of_ram = max((inward(ram).stop for ram in ram_ranges), default=0)
+    ends = [min(frames.stop, end_of_ram) for frames in memory_map.usable_frames()]
     ends += [outward(_bytes_of(placed)).stop for placed in placements]
     return min(max([1, image.stop, *ends]), FRAME_LIMIT)
 

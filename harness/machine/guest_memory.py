@@ -28,9 +28,10 @@ TOUCHED_LIMIT = 2 << 20
 """Bytes that are filled before every boot without asking whether the last one touched them."""
 MEMFD_NAME = "guest-ram"
 POISON = 0xA5
-RANDOM_BLOCK = 64 << 10
-RANDOM_KEPT = 256
-"""Random blocks that are kept: what boots touch again and again."""
+STRETCH = 1021 * PAGE
+"""Bytes of a fill that are made, and then repeated: a prime number of pages, so that no two pages
+at a distance that kernels care for are alike."""
+STRETCHES_KEPT = 4
 
 PUNCH_HOLE_KEEP_SIZE = 3
 """``FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE`` (linux/falloc.h)."""
@@ -197,27 +198,16 @@ def _page_map(pid: str, address: int, length: int) -> npt.NDArray[np.uint64]:
 
 def pattern(fill: Fill, start: int, end: int) -> Iterator[tuple[int, memoryview]]:
     """Yield (offset, bytes) that make up [start, end) of RAM filled with ``fill``."""
-    step = RANDOM_BLOCK if fill.kind is FillKind.RANDOM else BLOCK
+    stretch = _stretch(fill.kind, fill.seed)
     while start < end:
-        stop = min(end, (start // step + 1) * step)
-        yield start, _block(fill, start, stop)
-        start = stop
+        piece = stretch[start % STRETCH : start % STRETCH + end - start]
+        yield start, piece
+        start += len(piece)
 
 
-def _block(fill: Fill, start: int, stop: int) -> memoryview:
-    if fill.kind is not FillKind.RANDOM:
-        return _even(POISON if fill.kind is FillKind.POISON else 0)[: stop - start]
-    data = _random(fill.seed, start // RANDOM_BLOCK)
-    return data[start % RANDOM_BLOCK : start % RANDOM_BLOCK + stop - start]
-
-
-@lru_cache(maxsize=RANDOM_KEPT)
-def _random(seed: int, block: int) -> memoryview:
-    data = np.random.Generator(np.random.PCG64([seed, block])).bytes(RANDOM_BLOCK)
-    return memoryview(data)
-
-
-@lru_cache
-def _even(byte: int) -> memoryview:
-    """Return the bytes of a block that is filled with one, made once."""
-    return memoryview(bytes([byte]) * BLOCK)
+@lru_cache(maxsize=STRETCHES_KEPT)
+def _stretch(kind: FillKind, seed: int) -> memoryview:
+    """Return the bytes that are repeated all over RAM."""
+    if kind is FillKind.RANDOM:
+        return memoryview(np.random.Generator(np.random.PCG64(seed)).bytes(STRETCH))
+    return memoryview(bytes([POISON if kind is FillKind.POISON else 0]) * STRETCH)

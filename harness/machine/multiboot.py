@@ -6,10 +6,11 @@ otherwise; all addresses are physical.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from construct import Int32ul, Int64ul, Padding, Struct
+from construct import Int32ul, Padding, Struct
 
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
@@ -18,7 +19,7 @@ from harness.ram.protocol import AbsentMemory, Ram
 MEMORY, COMMAND_LINE, MODULES, MEMORY_MAP, LOADER_NAME = 1 << 0, 1 << 2, 1 << 3, 1 << 6, 1 << 9
 """Bits of ``flags``: which other fields are valid."""
 
-# Compiled, they take a quarter of the time: a boot reads and builds some thirty of them.
+# Compiled, they take a quarter of the time.
 
 INFORMATION = Struct(
     "flags" / Int32ul,
@@ -39,13 +40,9 @@ INFORMATION = Struct(
 ).compile()
 """The boot information up to the VBE and framebuffer fields, which no flag here makes valid."""
 
-MAP_ENTRY = Struct(
-    "size" / Int32ul,  # of what follows: at least 20 bytes, more may come behind
-    "base" / Int64ul,
-    "length" / Int64ul,
-    "type" / Int32ul,
-).compile()
-"""A map entry; its ``size`` field does not count itself."""
+MAP_ENTRY = struct.Struct("<IQQI")
+"""A map entry: u32 ``size``, u64 base, u64 length, u32 type. ``size`` counts what follows it: at
+least 20 bytes, and more may come behind the type."""
 
 MODULE = Struct(
     "mod_start" / Int32ul, "mod_end" / Int32ul, "string" / Int32ul, Padding(4)
@@ -53,9 +50,7 @@ MODULE = Struct(
 """An element of the module list; ``mod_end`` is the first byte behind the module."""
 
 
-INFORMATION_SIZE, ENTRY_SIZE, MODULE_SIZE = (
-    one.sizeof() for one in (INFORMATION, MAP_ENTRY, MODULE)
-)
+INFORMATION_SIZE, ENTRY_SIZE, MODULE_SIZE = INFORMATION.sizeof(), MAP_ENTRY.size, MODULE.sizeof()
 """In bytes."""
 _SIZE_FIELD = 4
 
@@ -175,13 +170,13 @@ def _entries(ram: Ram, address: int, length: int) -> Iterator[Region]:
     position, end = address, address + min(length, MAX_MAP)
     while position + ENTRY_SIZE <= end:
         try:
-            entry = MAP_ENTRY.parse(ram.read(position, ENTRY_SIZE))
+            size, *region = MAP_ENTRY.unpack(ram.read(position, ENTRY_SIZE))
         except AbsentMemory:
             return
-        following = position + _SIZE_FIELD + entry.size
+        following = position + _SIZE_FIELD + size
         if following > end or following < position + ENTRY_SIZE:
             return
-        yield Region(entry.base, entry.length, entry.type)
+        yield Region(*region)
         position = following
 
 
@@ -190,8 +185,7 @@ def build_map(entries: tuple[Region, ...], sizes: tuple[int, ...]) -> bytes:
     pieces = []
     for index, region in enumerate(entries):
         size = sizes[index % len(sizes)]
-        fields = {"base": region.base, "length": region.length, "type": region.type}
-        entry = MAP_ENTRY.build({"size": size, **fields})
+        entry = MAP_ENTRY.pack(size, region.base, region.length, region.type)
         pieces.append(entry + bytes(_SIZE_FIELD + size - ENTRY_SIZE))
     return b"".join(pieces)
 

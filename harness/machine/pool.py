@@ -11,6 +11,9 @@ from harness.machine.machine import Machine
 from harness.machine.qemu import Extra
 from harness.machine.spec import BootPath, MachineSpec
 
+SIZE = 8
+"""Machines: campaigns change the CPU and the kind of fill, and a new machine costs ten boots."""
+
 MAX_BYTES = 1 << 30
 """Of the host's memory that the guests of one pool may keep between boots."""
 
@@ -43,7 +46,7 @@ class Pool:
     process a pool of its own.
     """
 
-    def __init__(self, size: int = 4, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, size: int = SIZE, max_bytes: int = MAX_BYTES) -> None:
         if size < 1:
             raise ValueError("a pool keeps at least one machine")
         self._size = size
@@ -73,10 +76,11 @@ class Pool:
 
     def _make_room(self) -> None:
         """Close the longest unused machines until another one may be added."""
+        kept = sum(machine.resident_bytes() for machine in self._machines.values())
         for key, machine in list(self._machines.items()):
-            kept = sum(other.resident_bytes() for other in self._machines.values())
             idle = not machine.running or key[0] is not BootPath.DIRECT
             if idle or len(self._machines) >= self._size or kept > self._max_bytes:
+                kept -= machine.resident_bytes()
                 del self._machines[key]
                 machine.close()
 

@@ -28,7 +28,7 @@ class FillKind(Enum):
     POISON = "poison"
     """Each byte is 0xA5. Read as a page table entry it is *present*."""
     RANDOM = "random"
-    """Bytes of numpy's PCG64, seeded anew for each 64 KiB with ``[seed, index]``."""
+    """Bytes of numpy's PCG64 with ``seed``, repeated after 1021 pages."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from itertools import pairwise
 
 from harness.maps.pc import firmware_entries
@@ -14,6 +14,9 @@ MEBIBYTE = 1 << 20
 
 LEAST_MEMORY = 2 * MEBIBYTE
 """RAM of the smallest PC that starts a kernel at 1 MiB: QEMU's firmware hangs with 1 MiB."""
+
+KEPT = 64
+"""Normal forms that are kept: a map is asked for its own, and so is what a kernel was told of it."""
 
 _RANKS: dict[int, int] = {
     MemoryType.USABLE: 0,
@@ -52,15 +55,11 @@ class MemoryMap:
         of one type are joined, empty ones left out, and what wraps is cut off at 2**64. (All 2**64
         bytes of one type stay in two pieces: no u64 holds that length.)
         """
-        return replace(self, entries=tuple(_joined(_resolved(self.entries))))
+        return replace(self, entries=_normal_form(self.entries))
 
     def usable_regions(self) -> tuple[Region, ...]:
         """Return the usable regions of the normal form, ascending, in bytes."""
-        return self._usable
-
-    @cached_property
-    def _usable(self) -> tuple[Region, ...]:
-        return tuple(region for region in self.normalised().entries if region.usable)
+        return _usable(self.entries)
 
     def usable_frames(self, limit: int = FOUR_GIB) -> tuple[range, ...]:
         """Return the frames (pfn, 4 KiB) that are wholly usable and below ``limit`` bytes.
@@ -94,6 +93,16 @@ class MemoryMap:
         ends = (region.end for region in self.usable_regions() if region.base < FOUR_GIB)
         below = min(max(ends, default=0), FOUR_GIB)
         return max(-(-below // MEBIBYTE) * MEBIBYTE, LEAST_MEMORY)
+
+
+@lru_cache(maxsize=KEPT)
+def _normal_form(entries: tuple[Region, ...]) -> tuple[Region, ...]:
+    return tuple(_joined(_resolved(entries)))
+
+
+@lru_cache(maxsize=KEPT)
+def _usable(entries: tuple[Region, ...]) -> tuple[Region, ...]:
+    return tuple(region for region in _normal_form(entries) if region.usable)
 
 
 def restrictiveness(type_: int) -> tuple[int, int]:

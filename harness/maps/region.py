@@ -14,6 +14,9 @@ ADDRESS_SPACE = 1 << 64
 FOUR_GIB = 1 << 32
 """Bytes that 32-bit physical addresses reach."""
 
+TYPES = 1 << 32
+"""Values of a ``type``."""
+
 
 class MemoryType(IntEnum):
     """Address range types (ACPI specification 6.5, table 15.8; Multiboot 0.6.96, section 3.3).
@@ -44,10 +47,12 @@ class Region:
 
     def __post_init__(self) -> None:
         """Raise ValueError for a value that a firmware's entry cannot hold."""
+        if 0 <= self.base < ADDRESS_SPACE > self.length >= 0 <= self.type < TYPES:
+            return  # regions are made by the thousand
         for name, value, limit in (
             ("base", self.base, ADDRESS_SPACE),
             ("length", self.length, ADDRESS_SPACE),
-            ("type", self.type, 1 << 32),
+            ("type", self.type, TYPES),
         ):
             if not 0 <= value < limit:
                 bits = limit.bit_length() - 1

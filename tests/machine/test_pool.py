@@ -76,7 +76,7 @@ def test_what_may_differ_reuses_a_process_and_what_may_not_does_not(
     other = kernels.assemble(tmp_path / "other", "nop\n" + kernels.READY)
     chosen = MemoryMap((Region(0, 0x9F000, 1), Region(0x100000, 0xF00000, 1)))
     spec = MachineSpec(kernel, MEMORY, chosen)
-    with Pool() as pool:
+    with Pool(size=4) as pool:
         pool.boot(spec)
         one = children()
         pool.boot(replace(spec, map=MemoryMap((Region(0x100000, 0x800000, 1),)), append="x"))
