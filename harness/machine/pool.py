@@ -11,8 +11,8 @@ from harness.machine.machine import Machine
 from harness.machine.qemu import Extra
 from harness.machine.spec import BootPath, MachineSpec
 
-SIZE = 8
-"""Machines: campaigns change the CPU and the kind of fill, and a new machine costs ten boots."""
+SIZE = 16
+"""Machines: campaigns change memory, CPU and kind of fill, and a new machine costs ten boots."""
 
 MAX_BYTES = 1 << 30
 """Of the host's memory that the guests of one pool may keep between boots."""

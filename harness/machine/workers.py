@@ -19,6 +19,8 @@ from harness.machine.signals import STOPS, stops_wait
 T = TypeVar("T")
 R = TypeVar("R")
 
+MOMENT = 0.01
+"""Seconds after which a worker that is to leave tries again."""
 END_TIMEOUT = 5.0
 """Seconds that a worker has to end its machines."""
 _PR_SET_PDEATHSIG = 1  # prctl(2), linux/prctl.h
@@ -140,12 +142,26 @@ class _Worker:
 def _work(parent: Connection, work: Callable[[T, Pool], R]) -> None:
     # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _leave)
+    sys.unraisablehook = _try_again
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     with Pool() as pool, contextlib.suppress(EOFError, ConnectionError):
         while True:
             parent.send(_attempt(work, parent.recv(), pool))
+
+
+def _leave(number: int, frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _try_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Leave a moment later when it was a finaliser that was to leave, and could not."""
+    if isinstance(unraisable.exc_value, SystemExit):
+        signal.setitimer(signal.ITIMER_REAL, MOMENT)
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _attempt(work: Callable[[T, Pool], R], item: T, pool: Pool) -> R | Exception:

@@ -8,19 +8,21 @@ import pytest
 
 from harness.debug.guest import DebuggedGuest
 from harness.machine.guest import Guest
-from harness.machine.pool import MAX_BYTES, SIZE, Pool
+from harness.machine.pool import MAX_BYTES, Pool
 from harness.machine.spec import MachineSpec
 from harness.pytest_plugin.current import forget_guest, note_guest, running_test
 from harness.pytest_plugin.properties import note_properties
 
 MOST = 8
 """Guests that one test may have at once; each is a process with memory of its own."""
+KEPT = 8
+"""Machines that are kept for the first of them; there may be many test processes."""
 
 
 class NotedPool(Pool):
     """A pool whose newest guest is known to belong to the running test."""
 
-    def __init__(self, config: pytest.Config, size: int = SIZE, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, config: pytest.Config, size: int = KEPT, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(size, max_bytes)
         self._config = config
         self._guest: DebuggedGuest | None = None
@@ -74,7 +76,7 @@ class WarmMachines:
                 pytrace=False,
             )
         # Most tests have one guest at a time: what the others keep warm must not pile up.
-        size, kept = (2, MAX_BYTES // MOST) if self._pools else (SIZE, MAX_BYTES)
+        size, kept = (2, MAX_BYTES // MOST) if self._pools else (KEPT, MAX_BYTES)
         self._pools.append(NotedPool(self._config, size, kept))
         return self._pools[-1]
 

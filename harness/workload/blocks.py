@@ -80,21 +80,18 @@ def in_frames(blocks: Blocks) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def overlaps(blocks: Blocks, alignment: int, limit: int) -> list[tuple[int, int]]:
+def overlaps(blocks: Blocks, limit: int) -> list[tuple[int, int]]:
     """Return pairs of indices of blocks that lived at one time and share a byte.
 
     A block is named once, with one of those that it overlaps; ``limit`` pairs are enough.
-    ``alignment`` divides all starts; two disjoint blocks then share no unit of so many bytes, so
-    that one mark a unit is enough.
     """
     if not len(blocks):
         return []
-    base = int(blocks["start"].min())
-    first = (blocks["start"] - base) // alignment
-    behind = -((base - blocks["end"]) // alignment)
-    taken = bytearray(int(behind.max()))
+    # Between two neighbours of all borders one mark is enough, however far apart they lie.
+    borders = np.unique(np.concatenate((blocks["start"], blocks["end"])))
+    taken = bytearray(len(borders))
     found: list[tuple[int, int]] = []
-    starts, ends = first.tolist(), behind.tolist()
+    starts, ends = (np.searchsorted(borders, blocks[name]).tolist() for name in ("start", "end"))
     for index, given in _events(blocks):
         start, end = starts[index], ends[index]
         if not given:

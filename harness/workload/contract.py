@@ -38,13 +38,13 @@ def check_blocks(findings: Findings, model: Model, operations: Operations, block
     sound = {kind: _aligned(findings, operations, blocks, kind) for kind in _ALIGNMENTS}
     frames = sound.pop(Kind.FRAMES_ALLOC)
     sound_frames = _inside(findings, operations, frames, _outside(model, frames))
-    _check_overlaps(findings, operations, sound_frames, FRAME_SIZE)
+    _check_overlaps(findings, operations, sound_frames)
     _check_zones(findings, model, operations, blocks[in_frames(blocks)])
     for kinds in _SHARED:
         chosen = np.concatenate([sound[kind] for kind in kinds])
         chosen = chosen[np.argsort(chosen["born"])]
         inside = _inside(findings, operations, chosen, chosen["end"] > _TOP)
-        _check_overlaps(findings, operations, inside, min(_ALIGNMENTS[kind] for kind in kinds))
+        _check_overlaps(findings, operations, inside)
 
 
 def _aligned(findings: Findings, operations: Operations, blocks: Blocks, kind: Kind) -> Blocks:
@@ -87,10 +87,8 @@ def _check_zones(findings: Findings, model: Model, operations: Operations, block
             _report(findings, "zone", operations, blocks[above], what, ("V11",))
 
 
-def _check_overlaps(
-    findings: Findings, operations: Operations, blocks: Blocks, alignment: int
-) -> None:
-    for index, other in overlaps(blocks, alignment, LIMIT):
+def _check_overlaps(findings: Findings, operations: Operations, blocks: Blocks) -> None:
+    for index, other in overlaps(blocks, LIMIT):
         older = blocks[other]
         what = f"over the block that operation {older['born']} was given at 0x{older['start']:x}"
         _report(findings, "overlap", operations, blocks[index : index + 1], what, ("V4",))

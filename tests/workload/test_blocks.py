@@ -47,19 +47,19 @@ def test_a_block_lives_from_its_allocation_to_its_free() -> None:
 
 def test_nothing_overlaps_nothing() -> None:
     assert blocks_of(operations([]), np.zeros(0, dtype=RESULT)).tolist() == []
-    assert overlaps(blocks(), 8, 9) == []
+    assert overlaps(blocks(), 9) == []
 
 
 def test_neighbours_do_not_overlap() -> None:
-    assert overlaps(blocks((0, 5, 0, 9), (8, 16, 1, 9), (16, 17, 2, 9)), 8, 9) == []
+    assert overlaps(blocks((0, 5, 0, 9), (8, 16, 1, 9), (16, 17, 2, 9)), 9) == []
 
 
 def test_one_byte_is_enough() -> None:
-    assert overlaps(blocks((0, 9, 0, 9), (8, 16, 1, 9)), 8, 9) == [(1, 0)]
+    assert overlaps(blocks((0, 9, 0, 9), (8, 16, 1, 9)), 9) == [(1, 0)]
 
 
 def test_a_limit_is_kept() -> None:
-    assert overlaps(blocks(*[(0, 8, born, 99) for born in range(9)]), 8, 3) == [
+    assert overlaps(blocks(*[(0, 8, born, 99) for born in range(9)]), 3) == [
         (1, 0),
         (2, 0),
         (3, 0),
@@ -67,8 +67,8 @@ def test_a_limit_is_kept() -> None:
 
 
 def test_a_block_after_another_s_end_may_have_its_place() -> None:
-    assert overlaps(blocks((8, 16, 0, 3), (8, 16, 4, 9)), 8, 9) == []
-    assert overlaps(blocks((8, 16, 0, 5), (8, 16, 4, 9)), 8, 9) == [(1, 0)]
+    assert overlaps(blocks((8, 16, 0, 3), (8, 16, 4, 9)), 9) == []
+    assert overlaps(blocks((8, 16, 0, 5), (8, 16, 4, 9)), 9) == [(1, 0)]
 
 
 BLOCKS = st.lists(
@@ -80,7 +80,7 @@ BLOCKS = st.lists(
 def test_overlaps_are_those_that_pairs_show(rows: list[tuple[int, int, int]]) -> None:
     """Compared pair by pair; each row is start / 8, length and lifetime."""
     made = [(8 * s, 8 * s + n, 2 * i, 2 * i + 2 * t - 1) for i, (s, n, t) in enumerate(rows)]
-    found = overlaps(blocks(*made), 8, 99)
+    found = overlaps(blocks(*made), 99)
     pairs = [
         (younger, older)
         for younger, one in enumerate(made)
