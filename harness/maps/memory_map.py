@@ -16,7 +16,7 @@ LEAST_MEMORY = 2 * MEBIBYTE
 """RAM of the smallest PC that starts a kernel at 1 MiB: QEMU's firmware hangs with 1 MiB."""
 
 KEPT = 64
-"""Normal forms that are kept: a map is asked for its own, and so is what a kernel was told of it."""
+"""Normal forms that are kept: of a map, and of what a kernel was told of it, which is the same."""
 
 _RANKS: dict[int, int] = {
     MemoryType.USABLE: 0,
