@@ -88,8 +88,12 @@ def work_through(
                     worker.end()
                     workers[workers.index(worker)] = _Worker(work)
     finally:
-        for worker in workers:
-            worker.end()
+        # A second Ctrl-C would leave some that nobody ends.
+        with stops_wait():
+            for worker in workers:
+                worker.tell_to_end()
+            for worker in workers:
+                worker.end()
 
 
 def _with_results(busy: Collection[_Worker]) -> list[_Worker]:
@@ -130,10 +134,14 @@ class _Worker:
             raise answer
         return answer
 
-    def end(self) -> None:
-        """End it: with its machines if it listens, in any case after a while."""
+    def tell_to_end(self) -> None:
+        """Have it end with its machines; do not wait for that."""
         self.connection.close()
         self._process.terminate()
+
+    def end(self) -> None:
+        """End it: with its machines if it listens, in any case after a while."""
+        self.tell_to_end()
         self._process.join(END_TIMEOUT)
         self._process.kill()
         self._process.join()

@@ -1,0 +1,89 @@
+"""Worker processes end when they are told to, however inconvenient the moment."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import left_after_a_while
+
+IN_A_FINALISER = """
+import os, signal, time
+from harness.machine.workers import work_through
+
+class Slow:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(1000))  # Python heeds signals between two steps
+
+def work(item, pool):
+    Slow()
+    time.sleep(60)
+
+left = iter(["item"])
+print([type(result).__name__ for _, result in work_through(lambda: next(left, None), work, 1)])
+"""
+
+BUSY = """
+import time
+from harness.machine.workers import work_through
+
+class Slow:
+    def __del__(self):
+        time.sleep(60)
+
+def work(item, pool):
+    Slow()
+    time.sleep(60)
+
+def ask(given=[]):
+    if len(given) == 2:
+        print("begin", flush=True)
+    given.append(1)
+    return len(given)
+
+for _ in work_through(ask, work, 3):
+    pass
+"""
+
+
+def test_a_worker_told_to_end_in_a_finaliser_ends() -> None:
+    """Python drops what is raised there."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_FINALISER],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout == "['WorkerLost']\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("between", [0.0, 0.05, 0.1, 0.3, 0.5])
+def test_a_second_interrupt_leaves_no_worker(tmp_path: Path, between: float) -> None:
+    mark = f"HARNESS_TEST_MARK={tmp_path}"
+    environment = {**os.environ, **dict([mark.split("=")])}
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begin\n"
+        process.send_signal(signal.SIGINT)
+        select.select([], [], [], between)
+        process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=10)
+        finally:
+            process.kill()
+    assert left_after_a_while(mark) == []
