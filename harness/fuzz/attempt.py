@@ -21,7 +21,7 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.backtrace import Frame
 from harness.machine.ending import Ending, EndingKind
 from harness.machine.errors import QemuFailed
-from harness.machine.guest import Guest
+from harness.machine.guest import BOOT_TIMEOUT, Guest
 from harness.machine.pool import Pool
 from harness.machine.spec import MachineSpec
 from harness.workload.tape import TapeAbsent, TapeEnded, TapeError, TapeRefused
@@ -55,24 +55,28 @@ class Attempt:
 
 
 def attempt(
-    case: Case, kernel: KernelImage, pool: Pool, look: Callable[[Guest], None] | None = None
+    case: Case,
+    kernel: KernelImage,
+    pool: Pool,
+    look: Callable[[Guest], None] | None = None,
+    timeout: float = BOOT_TIMEOUT,
 ) -> Attempt:
     """Boot a case and check everything; then, if it has a tape, run and verify that.
 
-    ``look`` is shown the guest as it is in the end, paused unless QEMU is gone.
-    Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
+    ``look`` is shown the guest as it is in the end, paused unless QEMU is gone. A boot that is not
+    ready after ``timeout`` CPU seconds hangs. Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
     """
     spec = case.spec(kernel)
     if (why := why_impossible(spec)) is not None:
         return Attempt(case, None, impossible=why)
     with suppress(QemuFailed):  # as when somebody kills it
-        found = _boot(case, spec, pool, look)
+        found = _boot(case, spec, pool, look, timeout)
         if not found.qemu_died:
             return found
     # A case that does it again is to blame; a QEMU that does not even start is not its doing.
     pool.boot(spec)
     try:
-        found = _boot(case, spec, pool, look)
+        found = _boot(case, spec, pool, look, timeout)
     except QemuFailed as error:
         violation = Violation("ending.qemu-died", f"QEMU failed: {error}", ("V10",))
         found = Attempt(
@@ -87,10 +91,14 @@ def attempt(
 
 
 def _boot(
-    case: Case, spec: MachineSpec, pool: Pool, look: Callable[[Guest], None] | None
+    case: Case,
+    spec: MachineSpec,
+    pool: Pool,
+    look: Callable[[Guest], None] | None,
+    timeout: float,
 ) -> Attempt:
     with pool.boot(spec) as guest:
-        ending = guest.run_until_ready()
+        ending = guest.run_until_ready(timeout)
         verdict, inspection = judge(guest, ending)
         seen = _Seen(ending, verdict.violations, inspection, features(verdict, inspection))
         if case.steps and inspection is not None and not verdict.violations:

@@ -12,8 +12,14 @@ from harness.fuzz.case import Case
 from harness.fuzz.finding import Finding, write_finding
 from harness.fuzz.shrink import MOST_BOOTS, shrink
 from harness.fuzz.subject import Source, Subject
+from harness.machine.guest import BOOT_TIMEOUT
 from harness.machine.pool import Pool
 from harness.machine.workers import WorkerLost
+
+HANG = "ending.hang"
+HANG_TIMEOUT = 1.0
+"""CPU seconds that a kernel which hangs gets while its case is made smaller: a hundred times what a
+boot takes. The result gets all of :data:`harness.machine.guest.BOOT_TIMEOUT`."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,23 @@ def _observe(subject: Subject, pool: Pool) -> None:
 def _make_smaller(job: Shrink, subject: Subject, pool: Pool) -> Finding:
     group = job.first.group
     kernel = subject.plain or subject.kernel
+    timeout = HANG_TIMEOUT if _hangs(job.first) else BOOT_TIMEOUT
 
     def shows_bug(case: Case) -> bool:
-        return attempt(case, kernel, pool).group == group
+        return attempt(case, kernel, pool, timeout=timeout).group == group
 
     if not shows_bug(job.first.case):
         kernel = subject.kernel  # it is larger and slower: not all that it shows the other does
     shrunk = shrink(job.first.case, shows_bug, job.most)
     again = attempt(shrunk.case, kernel, pool)
+    if _hangs(job.first) and not _hangs(again):
+        timeout = BOOT_TIMEOUT  # something smaller is slow, and gets ready in the end
+        shrunk = shrink(job.first.case, shows_bug, job.most)
+        again = attempt(shrunk.case, kernel, pool)
     finding = Finding(str(group), job.first, shrunk, again, job.seconds)
     write_finding(job.folder, finding, kernel, pool)
     return finding
+
+
+def _hangs(attempt: Attempt) -> bool:
+    return any(violation.kind == HANG for violation in attempt.violations)

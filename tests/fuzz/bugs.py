@@ -17,3 +17,10 @@ def counts_too_little(source: SourceCopy) -> KernelImage:
     right = "zone->free_frames -= 1u << order;\n    zone->allocations++;"
     wrong = "zone->free_frames -= order < 2 ? 1u << order : 4;\n    zone->allocations++;"
     return source.plant("mm/frames/buddy.c", right, wrong)
+
+
+def waits_for_more_memory(source: SourceCopy) -> KernelImage:
+    """A machine with less than 16 MiB of usable memory hangs."""
+    right = "    say_losses(&losses);\n    uint32_t frames = firmware_map_count("
+    wait = "    if (firmware_map_count(0, PHYS_TO_PFN(ADDRESS_LIMIT)) < 4000)\n        for (;;)\n"
+    return source.plant("mm/firmware_map.c", right, f'{wait}            __asm__("");\n{right}')
