@@ -64,7 +64,8 @@ def attempt(
     """Boot a case and check everything; then, if it has a tape, run and verify that.
 
     ``look`` is shown the guest as it is in the end, paused unless QEMU is gone. A boot that is not
-    ready after ``timeout`` CPU seconds hangs. Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
+    ready after ``timeout`` CPU seconds hangs.
+    Raise :class:`harness.machine.errors.MachineError` for a machine that cannot be started.
     """
     spec = case.spec(kernel)
     if (why := why_impossible(spec)) is not None:

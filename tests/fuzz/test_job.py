@@ -1,4 +1,4 @@
-"""What workers do with a case that hangs: it is made small in seconds, and its end is waited for."""
+"""What workers do with a case that hangs: it is made small soon, and then waited for."""
 
 from __future__ import annotations
 
