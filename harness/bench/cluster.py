@@ -18,6 +18,7 @@ from harness.fuzz.campaign import Plan, Progress, run_campaign
 from harness.fuzz.corpus import seeds
 from harness.fuzz.roster import TASKS_PER_SECOND
 from harness.fuzz.store import Counts, open_store
+from harness.fuzz.subject import Subject
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 
@@ -73,7 +74,7 @@ def _rate(kernel: KernelImage, cluster: LocalCluster, seconds: float) -> float:
 @contextmanager
 def _campaign(kernel: KernelImage, cluster: LocalCluster) -> Iterator[Iterator[Progress]]:
     """Give the states of a campaign that is past the cases which it begins with."""
-    plan = Plan(kernel, MEMORY, jobs=None, scheduler=cluster.address)
+    plan = Plan(Subject(kernel), MEMORY, jobs=None, scheduler=cluster.address)
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder)) as store:
         store.write_counts(Counts(kernel.digest, 0, cases=_PAST_SEEDS))
         with closing(run_campaign(plan, store)) as states:

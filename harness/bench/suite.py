@@ -9,6 +9,7 @@ from harness.bench import (
     boots,
     cluster,
     decoding,
+    endurance,
     fuzzing,
     growth,
     initialisation,
@@ -39,6 +40,11 @@ BENCHES: dict[str, Callable[[KernelImage], list[Measurement]]] = {
     "fuzz_speedup_vs_multiboot": fuzzing.measure_speedup,
 }
 """Name → what measures it; one that measures several figures stands under each."""
+
+LONG: dict[str, Callable[[KernelImage], list[Measurement]]] = dict.fromkeys(
+    endurance.FIGURES, endurance.measure
+)
+"""What takes half an hour, and is only measured when it is named."""
 
 if has_cluster():
     BENCHES |= dict.fromkeys(cluster.FIGURES, cluster.measure)

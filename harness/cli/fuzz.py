@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,7 @@ def fuzz(
             Source(coverage) if coverage else None,
             before.kernel if before else None,
         )
-        plan = Plan(subject.kernel, size, seed, jobs, cases, seconds, scheduler)
-        plan = replace(plan, plain=subject.plain, blocks=subject.source is Source.QEMU)
+        plan = Plan(subject, size, seed, jobs, cases, seconds, scheduler)
         progress, interrupted = _run(plan, store, quiet=as_json)
         known = len(known_groups(store.findings))
         if progress is not None and as_json:

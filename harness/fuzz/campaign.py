@@ -25,9 +25,8 @@ from harness.fuzz.job import Ask, Job, Note, Result, Results, Shrink, do
 from harness.fuzz.mutator import mutate
 from harness.fuzz.shrink import MEMORIES
 from harness.fuzz.store import Counts, Store, StoreError
-from harness.fuzz.subject import Source, Subject
+from harness.fuzz.subject import Subject
 from harness.fuzz.surroundings import Surroundings
-from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.machine.workers import WorkerLost, work_through
 
@@ -39,7 +38,7 @@ SAVE_SECONDS = 2.0
 class Plan:
     """How a session of a campaign goes."""
 
-    kernel: KernelImage
+    subject: Subject
     memory: int
     """RAM of most machines, in bytes; some have less."""
     seed: int = 0
@@ -52,15 +51,6 @@ class Plan:
     """… and for how long, apart from what is to be shrunk then."""
     scheduler: str | None = None
     """Address of a cluster's scheduler, or the file that it writes; None: work on this machine."""
-    plain: KernelImage | None = None
-    """The same kernel as people use it, where :attr:`kernel` was compiled to tell its edges."""
-    blocks: bool = False
-    """QEMU tells the edges: see :mod:`harness.cover.blocks`."""
-
-    @property
-    def subject(self) -> Subject:
-        """What is booted."""
-        return Subject(self.kernel, Source.QEMU if self.blocks else Source.COMPILER, self.plain)
 
 
 @dataclass
@@ -128,16 +118,17 @@ class _Campaign:
 
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan, self._store = plan, store
-        counts = store.counts() or Counts(plan.kernel.digest, plan.seed)
-        if counts.kernel != plan.kernel.digest:
+        kernel = plan.subject.kernel
+        counts = store.counts() or Counts(kernel.digest, plan.seed)
+        if counts.kernel != kernel.digest:
             raise StoreError(
                 f"{store.folder} holds the campaign of another kernel ({counts.kernel}; this one "
-                f"is {plan.kernel.digest}): take another folder"
+                f"is {kernel.digest}): take another folder"
             )
         self._before = counts
         # A session goes on where the last one was, and not through the same cases again.
         self._random = Random(f"{counts.seed} {counts.cases}")  # noqa: S311 - repeatable, no secret
-        self._seeds = seeds(plan.kernel, plan.memory)
+        self._seeds = seeds(kernel, plan.memory)
         self._corpus = Corpus(list(self._seeds))
         for kept in store.corpus():
             self._corpus.restore(kept)
@@ -150,12 +141,12 @@ class _Campaign:
         self._measure()
         self._saved = time.monotonic()
         self._around = Surroundings(
-            borders=borders(plan.kernel, plan.memory),
+            borders=borders(kernel, plan.memory),
             memories=tuple(size for size in MEMORIES if size <= plan.memory),
-            words=command_lines(plan.kernel),
+            words=command_lines(kernel),
             cpus=CPUS,
             others=self._corpus.cases,
-            kinds=kinds_of(plan.kernel),
+            kinds=kinds_of(kernel),
         )
 
     def next_job(self) -> Job | None:
@@ -215,7 +206,7 @@ class _Campaign:
         if attempted.group is not None and attempted.group not in self._groups:
             self._groups.add(attempted.group)
             folder = self._store.finding_folder(attempted.group)
-            note_finding(folder, attempted, self._plan.kernel, self._store.write)
+            note_finding(folder, attempted, self._plan.subject.kernel, self._store.write)
             self._to_shrink.append(Shrink(attempted, progress.seconds, folder))
 
     def _measure(self) -> None:

@@ -33,7 +33,7 @@ class Subject:
     """What a campaign boots."""
 
     kernel: KernelImage
-    source: Source
+    source: Source = Source.NONE
     plain: KernelImage | None = None
     """The kernel as people use it, where the other was built to tell."""
     why_none: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from harness.maps.pc import firmware_entries
@@ -59,7 +59,11 @@ class MemoryMap:
 
     def usable_regions(self) -> tuple[Region, ...]:
         """Return the usable regions of the normal form, ascending, in bytes."""
-        return _usable(self.entries)
+        return self._usable
+
+    @cached_property
+    def _usable(self) -> tuple[Region, ...]:
+        return _usable_of(self.entries)
 
     def usable_frames(self, limit: int = FOUR_GIB) -> tuple[range, ...]:
         """Return the frames (pfn, 4 KiB) that are wholly usable and below ``limit`` bytes.
@@ -101,7 +105,7 @@ def _normal_form(entries: tuple[Region, ...]) -> tuple[Region, ...]:
 
 
 @lru_cache(maxsize=KEPT)
-def _usable(entries: tuple[Region, ...]) -> tuple[Region, ...]:
+def _usable_of(entries: tuple[Region, ...]) -> tuple[Region, ...]:
     return tuple(region for region in _normal_form(entries) if region.usable)
 
 

@@ -21,7 +21,7 @@ from harness.fuzz.campaign import Plan, run_campaign
 from harness.fuzz.corpus import Corpus, plain_seeds, seeds
 from harness.fuzz.finding import known_groups
 from harness.fuzz.store import Kept, open_store
-from harness.fuzz.subject import Source
+from harness.fuzz.subject import Source, Subject
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from tests.fuzz.plants import Plant, plants
@@ -55,7 +55,7 @@ def built(top: Path, plant: Plant | None = None) -> Kernels:
 
 def plan(kernels: Kernels, way: Source, seed: int) -> Plan:
     """Return a campaign of one process."""
-    return Plan(kernels[way], MEMORY, seed, blocks=way is Source.QEMU)
+    return Plan(Subject(kernels[way], way), MEMORY, seed)
 
 
 def search(one: Plan, folder: Path) -> str:

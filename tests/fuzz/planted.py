@@ -25,6 +25,7 @@ from pathlib import Path
 from harness.fuzz.campaign import Plan, run_campaign
 from harness.fuzz.corpus import plain_seeds
 from harness.fuzz.store import open_store
+from harness.fuzz.subject import Subject
 from harness.image.build import build
 from harness.image.description import bundled_description
 from harness.image.kernel_image import KernelImage
@@ -39,7 +40,7 @@ MEMORY = 64 << 20
 
 def search(plant: Plant, kernel: KernelImage, way: Way, folder: Path) -> Outcome:
     """Run a campaign on a kernel with a bug until it has shrunk its first finding."""
-    plan = Plan(kernel, MEMORY, way.seed, jobs=1, most_seconds=way.seconds)
+    plan = Plan(Subject(kernel), MEMORY, way.seed, jobs=1, most_seconds=way.seconds)
     cases, seconds = 0, 0.0
     with open_store(folder) as store, contextlib.closing(run_campaign(plan, store)) as states:
         for progress in states:

@@ -29,6 +29,7 @@ from harness.fuzz.attempt import attempt
 from harness.fuzz.campaign import Plan, run_campaign
 from harness.fuzz.finding import known_groups
 from harness.fuzz.store import open_store
+from harness.fuzz.subject import Subject
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.report.files import write_atomically
@@ -66,7 +67,7 @@ class Heat:
 
 def by_mutation(kernel: KernelImage, seed: int, limit: float) -> tuple[int, float, bool]:
     """Return cases and seconds that a campaign takes to the first finding, and whether it has."""
-    plan = Plan(kernel, MEMORY, seed, jobs=1, most_seconds=limit)
+    plan = Plan(Subject(kernel), MEMORY, seed, jobs=1, most_seconds=limit)
     cases, seconds = 0, 0.0
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -15,6 +15,7 @@ from harness.fuzz.campaign import Plan, Progress, run_campaign
 from harness.fuzz.case_file import load_case
 from harness.fuzz.finding import CASE, FIRST, known_groups, unfinished
 from harness.fuzz.store import Store, StoreError, open_store
+from harness.fuzz.subject import Subject
 from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from tests.fuzz.bugs import rounds_the_start_down
@@ -27,7 +28,7 @@ CASES = 108
 
 def campaign(kernel: KernelImage, folder: Path, cases: int, jobs: int = 1) -> Progress:
     with open_store(folder) as store:
-        *_, last = run_campaign(Plan(kernel, MEMORY, jobs=jobs, most_cases=cases), store)
+        *_, last = run_campaign(Plan(Subject(kernel), MEMORY, jobs=jobs, most_cases=cases), store)
         return last
 
 
@@ -86,7 +87,7 @@ def test_what_was_noted_and_not_made_small_is_made_small_next_time(
 ) -> None:
     wrong = rounds_the_start_down(source_copy)
     with open_store(tmp_path) as store:
-        states = run_campaign(Plan(wrong, MEMORY), store)
+        states = run_campaign(Plan(Subject(wrong), MEMORY), store)
         noted = next(state for state in states if known_groups(store.findings))
         states.close()  # as Ctrl-C does
         assert noted.findings == []
@@ -99,7 +100,7 @@ def test_what_was_noted_and_not_made_small_is_made_small_next_time(
 
 def test_a_worker_that_dies_costs_its_case_alone(kernel: KernelImage, tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        states = run_campaign(Plan(kernel, MEMORY, most_cases=12), store)
+        states = run_campaign(Plan(Subject(kernel), MEMORY, most_cases=12), store)
         next(states)
         [worker] = multiprocessing.active_children()
         worker.kill()
@@ -112,7 +113,7 @@ def test_a_qemu_that_dies_is_no_finding_of_the_kernel_s(
     kernel: KernelImage, tmp_path: Path
 ) -> None:
     with open_store(tmp_path) as store:
-        states = run_campaign(Plan(kernel, MEMORY, most_cases=12), store)
+        states = run_campaign(Plan(Subject(kernel), MEMORY, most_cases=12), store)
         next(states)
         [worker] = multiprocessing.active_children()
         for machine in _machines_of(worker.pid or 0):

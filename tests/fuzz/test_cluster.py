@@ -54,7 +54,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def campaign(
     kernel: KernelImage, folder: Path, cases: int, scheduler: Path | None, jobs: int | None = None
 ) -> Progress:
-    plan = Plan(kernel, MEMORY, jobs=jobs, most_cases=cases, scheduler=str(scheduler or "") or None)
+    plan = Plan(
+        Subject(kernel), MEMORY, jobs=jobs, most_cases=cases, scheduler=str(scheduler or "") or None
+    )
     with open_store(folder) as store:
         *_, last = run_campaign(plan, store)
         return last
@@ -169,7 +171,7 @@ def test_without_workers_it_waits_and_without_a_scheduler_it_ends(
     kernel: KernelImage, tmp_path: Path
 ) -> None:
     with cluster(tmp_path) as empty, open_store(tmp_path / "fuzz") as store:
-        states = run_campaign(Plan(kernel, MEMORY, scheduler=empty.address), store)
+        states = run_campaign(Plan(Subject(kernel), MEMORY, scheduler=empty.address), store)
         progress = next(states)
         assert progress.notes == [f"waiting for workers: dask worker {empty.address} --nthreads 1"]
         empty.scheduler.kill()
@@ -194,7 +196,7 @@ def test_a_scheduler_that_is_not_there(
 ) -> None:
     monkeypatch.setattr(cluster_link, "CONNECT_SECONDS", 0.2)
     with open_store(tmp_path) as store, pytest.raises(ClusterError, match=sentence):
-        next(run_campaign(Plan(kernel, MEMORY, scheduler=scheduler), store))
+        next(run_campaign(Plan(Subject(kernel), MEMORY, scheduler=scheduler), store))
     assert not (tmp_path / "campaign.json").exists()
 
 
@@ -215,4 +217,4 @@ def test_without_dask_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(cluster_error, "find_spec", lambda name: None)
     with open_store(tmp_path) as store, pytest.raises(ClusterError, match=r"mm-harness\[cluster\]"):
-        next(run_campaign(Plan(kernel, MEMORY, scheduler="tcp://127.0.0.1:1"), store))
+        next(run_campaign(Plan(Subject(kernel), MEMORY, scheduler="tcp://127.0.0.1:1"), store))

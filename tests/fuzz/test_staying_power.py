@@ -33,6 +33,7 @@ from harness.fuzz.finding import (
 )
 from harness.fuzz.shrink import Shrunk
 from harness.fuzz.store import CannotWrite, Counts, open_store
+from harness.fuzz.subject import Subject
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import MachineError
 from harness.machine.machine import Machine
@@ -135,7 +136,7 @@ def test_a_folder_that_is_gone_ends_a_campaign_in_a_sentence(
     kernel: KernelImage, tmp_path: Path
 ) -> None:
     with open_store(tmp_path / "campaign") as store:
-        states = run_campaign(Plan(kernel, MEMORY, most_cases=40), store)
+        states = run_campaign(Plan(Subject(kernel), MEMORY, most_cases=40), store)
         next(states)
         shutil.rmtree(tmp_path / "campaign")
         with pytest.raises(CannotWrite, match="put the campaign's folder back, or begin another"):

@@ -142,7 +142,8 @@ def campaign(plan: Plan, folder: Path) -> Progress:
 def test_a_campaign_keeps_cases_for_their_edges_and_knows_them_the_next_time(
     kernel: KernelImage, telling_kernel: KernelImage, tmp_path: Path, blocks: bool
 ) -> None:
-    plan = Plan(kernel if blocks else telling_kernel, MEMORY, most_cases=30, blocks=blocks)
+    subject = Subject(kernel, Source.QEMU) if blocks else Subject(telling_kernel, Source.COMPILER)
+    plan = Plan(subject, MEMORY, most_cases=30)
     first = campaign(plan, tmp_path)
     with open_store(tmp_path) as store:
         kept = list(store.corpus())
@@ -170,7 +171,7 @@ def test_a_finding_is_the_plain_kernel_s_if_that_shows_it(
     with open_store(tmp_path) as store:
         folder = store.finding_folder(str(first.group))
         note_finding(folder, first, wrong)
-    campaign(Plan(wrong, MEMORY, most_cases=1, plain=plain), tmp_path)
+    campaign(Plan(Subject(wrong, plain=plain), MEMORY, most_cases=1), tmp_path)
     assert load_case(folder / CASE).kernel.digest == (plain if shows else wrong).digest
 
 

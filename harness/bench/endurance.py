@@ -1,0 +1,97 @@
+"""A long campaign on a sound kernel: memory that must not grow, time that must not run out."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from harness.bench.measurement import Measurement, all_cores
+from harness.fuzz.campaign import Plan, run_campaign
+from harness.fuzz.job import HANG
+from harness.fuzz.store import open_store
+from harness.fuzz.subject import Subject
+from harness.image.kernel_image import KernelImage
+
+MEMORY = 64 << 20
+CASES = 100_000
+WORKERS_A_CORE = 2
+"""So that each has to wait for the others: a deadline that heeds the wall clock would run out."""
+LOOK_SECONDS = 5.0
+TENTH = 10
+FIGURES = ("fuzz_memory_growth", "fuzz_wrong_timeouts")
+
+
+def measure(kernel: KernelImage) -> list[Measurement]:
+    """Judge 100,000 cases without tapes, and look at the workers' memory on the way."""
+    silent = replace(kernel, description=replace(kernel.description, tape=None))
+    jobs = WORKERS_A_CORE * (os.cpu_count() or 1)
+    plan = Plan(Subject(silent), MEMORY, jobs=jobs, most_cases=CASES)
+    looks: dict[int, list[int]] = defaultdict(list)
+    looked = started = time.monotonic()
+    with (
+        all_cores(),
+        tempfile.TemporaryDirectory(prefix="endurance-") as folder,
+        open_store(Path(folder)) as store,
+        contextlib.closing(run_campaign(plan, store)) as states,
+    ):
+        for progress in states:
+            counts, findings = progress.counts, progress.findings
+            if time.monotonic() - looked < LOOK_SECONDS:
+                continue
+            looked = time.monotonic()
+            for worker in multiprocessing.active_children():
+                if worker.pid is not None:
+                    looks[worker.pid].append(sum(_own_bytes(pid) for pid in _family(worker.pid)))
+    groups = [finding.group for finding in findings]
+    details = {
+        "cases": float(counts.cases),
+        "impossible": float(counts.impossible),
+        "lost": float(counts.lost),
+        "findings": float(len(groups)),
+        "workers": float(jobs),
+        "cases/s": counts.cases / (time.monotonic() - started),
+    }
+    timeouts = float(sum(group.startswith(HANG) for group in groups))
+    growth, kept = _growth(list(looks.values()))
+    return [
+        Measurement("fuzz_memory_growth", growth, "times", 1.1, False, details | kept),
+        Measurement("fuzz_wrong_timeouts", timeouts, "kinds", 0, False, details),
+    ]
+
+
+def _growth(looks: list[list[int]]) -> tuple[float, dict[str, float]]:
+    """Return how much more memory any worker has at the end than after a tenth of the time."""
+    worst, details = 0.0, {}
+    for taken in looks:
+        part = max(1, len(taken) // TENTH)
+        early = statistics.median(taken[part : 2 * part] or taken)
+        late = statistics.median(taken[-part:])
+        if late / early > worst:
+            worst = late / early
+            details = {"early MiB": early / (1 << 20), "late MiB": late / (1 << 20)}
+    return worst, details
+
+
+def _family(pid: int) -> Iterator[int]:
+    """Yield a process and the QEMUs that it has started (proc(5), ``children``)."""
+    yield pid
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        yield from map(int, children.split())
+
+
+def _own_bytes(pid: int) -> int:
+    """Return the memory that a process shares with none; guest RAM, which is shared, is not."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) << 10
+    return 0
