@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Generator
@@ -110,7 +109,7 @@ def _results(plan: Plan, ask: Ask) -> Results:
     def work(job: Job, pool: Pool) -> Result:
         return do(job, plan.subject, pool)
 
-    return work_through(ask, work, plan.jobs or os.cpu_count() or 1)
+    return work_through(ask, work, plan.jobs)
 
 
 class _Campaign:

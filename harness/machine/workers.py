@@ -43,7 +43,7 @@ def share_out(
     ``work`` raises, and :class:`WorkerLost`.
     """
     # The items are inherited by the workers, so that kernels are not sent; only numbers are.
-    count = min(jobs or os.cpu_count() or 1, len(items))
+    count = min(jobs or len(os.sched_getaffinity(0)), len(items))
     indices = iter(range(len(items)))
     results = work_through(
         lambda: next(indices, None), lambda index, pool: work(items[index], pool), count
@@ -56,21 +56,26 @@ def share_out(
 
 
 def work_through(
-    ask: Callable[[], T | None], work: Callable[[T, Pool], R], jobs: int
+    ask: Callable[[], T | None], work: Callable[[T, Pool], R], jobs: int | None = None
 ) -> Generator[tuple[T, R | WorkerLost], None, None]:
     """Yield each item and what ``work`` makes of it, in the order in which they end.
 
     A process that is free asks for an item, which may depend on what has come out; it gets None
-    where there is nothing to do yet, and all is over when that goes for all of them. Each of the
-    ``jobs`` processes has a pool: machines that may follow one another there reuse a warm process.
-    One that ends by itself costs the item that it was at, and another takes its place. Closing the
-    generator, or Ctrl-C, ends the processes and their machines at once. Raise what ``work`` raises.
+    where there is nothing to do yet, and all is over when that goes for all of them. ``jobs`` is
+    the number of processes; None for one a core. Each has a pool: machines that may follow one
+    another there reuse a warm process. One that ends by itself costs the item that it was at, and
+    another takes its place. Closing the generator, or Ctrl-C, ends the processes and their machines
+    at once. Raise what ``work`` raises.
+
+    Where there is one process a core, each keeps to its own, with its machines: process and QEMU
+    take turns, and waking the other on another core takes a third of the time there is.
     """
     workers: list[_Worker] = []
+    cores = _cores(jobs)
     busy: dict[_Worker, T] = {}
     done: list[tuple[T, R | WorkerLost]] = []
     try:
-        workers.extend(_Worker(work) for _ in range(max(1, jobs)))
+        workers.extend(_Worker(work, core) for core in cores)
         while True:
             for worker in [worker for worker in workers if worker not in busy]:
                 if (item := ask()) is not None:
@@ -86,7 +91,7 @@ def work_through(
                 done.append((busy.pop(worker), result))
                 if isinstance(result, WorkerLost):
                     worker.end()
-                    workers[workers.index(worker)] = _Worker(work)
+                    workers[workers.index(worker)] = _Worker(work, worker.core)
     finally:
         # A second Ctrl-C would leave some that nobody ends.
         with stops_wait():
@@ -94,6 +99,14 @@ def work_through(
                 worker.tell_to_end()
             for worker in workers:
                 worker.end()
+
+
+def _cores(jobs: int | None) -> list[int | None]:
+    """Return the core for each of ``jobs`` processes; None: any."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if jobs in (None, len(allowed)):
+        return list(allowed)
+    return [None] * max(1, jobs or 1)  # of fewer, other programs would choose the same ones
 
 
 def _with_results(busy: Collection[_Worker]) -> list[_Worker]:
@@ -107,11 +120,12 @@ def _with_results(busy: Collection[_Worker]) -> list[_Worker]:
 class _Worker:
     """A process that works on one item at a time."""
 
-    def __init__(self, work: Callable[[Any, Pool], Any]) -> None:
+    def __init__(self, work: Callable[[Any, Pool], Any], core: int | None) -> None:
+        self.core = core
         # Forked, so that the kernel's symbols and types are inherited.
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, work), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, work, core), daemon=True)
         # What stops us waits until the child has handlers of its own: it would meet ours there.
         with stops_wait():
             try:
@@ -147,7 +161,7 @@ class _Worker:
         self._process.join()
 
 
-def _work(parent: Connection, work: Callable[[T, Pool], R]) -> None:
+def _work(parent: Connection, work: Callable[[T, Pool], R], core: int | None) -> None:
     # Ctrl-C reaches all processes of the terminal; only the parent heeds it, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGALRM):
@@ -155,6 +169,8 @@ def _work(parent: Connection, work: Callable[[T, Pool], R]) -> None:
     sys.unraisablehook = _try_again
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
     with Pool() as pool, contextlib.suppress(EOFError, ConnectionError):
         while True:
             parent.send(_attempt(work, parent.recv(), pool))

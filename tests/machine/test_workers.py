@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.machine.pool import Pool
+from harness.machine.workers import share_out
 from tests.processes import left_after_a_while
 
 IN_A_FINALISER = """
@@ -87,3 +89,26 @@ def test_a_second_interrupt_leaves_no_worker(tmp_path: Path, between: float) -> 
         finally:
             process.kill()
     assert left_after_a_while(mark) == []
+
+
+def affinities(jobs: int) -> list[frozenset[int]]:
+    """Return the cores that each of ``jobs`` processes may use."""
+    found = share_out([0.2] * jobs, _affinity, jobs)
+    return [cores for _, cores in found]
+
+
+def _affinity(seconds: float, pool: Pool) -> frozenset[int]:
+    select.select([], [], [], seconds)  # the others take the other items
+    return frozenset(os.sched_getaffinity(0))
+
+
+def test_one_process_a_core_keeps_to_its_own() -> None:
+    here = os.sched_getaffinity(0)
+    found = affinities(len(here))
+    assert all(len(cores) == 1 for cores in found)
+    assert set().union(*found) == here
+
+
+def test_more_or_fewer_processes_go_where_there_is_room() -> None:
+    here = os.sched_getaffinity(0)
+    assert affinities(len(here) + 1) == [frozenset(here)] * (len(here) + 1)
