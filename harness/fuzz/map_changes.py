@@ -1,4 +1,4 @@
-"""Changes to a memory map: an edge moved, a type flipped, an entry cut, doubled, spliced, …"""
+"""Changes to a memory map: an edge moved, a type flipped, an entry cut, doubled, all scaled, …"""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from harness.maps.region import ADDRESS_SPACE, FOUR_GIB, PAGE_SIZE, Region
 
 TYPES = (1, 1, 1, 2, 2, 3, 4, 5, 0, 6, 7, 12, 0x101, 0x101, 0x10001, 0x80000001, 0xFFFFFFFF)
 """Those that specifications name, and some that are usable memory's in fewer bits."""
+
+PIVOTS = (1 << 20, 1 << 24)
+FACTORS = (0.125, 0.25, 0.5, 2, 4)
+"""By how much, from one of the pivots on, a whole map is scaled."""
 
 Entries = list[Region]
 
@@ -138,7 +142,18 @@ def _comb(entries: Entries, around: Surroundings, random: Random) -> Entries:
     return entries
 
 
+def _scale(entries: Entries, around: Surroundings, random: Random) -> Entries:
+    """Bring what lies above a pivot nearer or farther; offsets within a page stay."""
+    pivot, factor = random.choice(PIVOTS), random.choice(FACTORS)
+
+    def moved(at: int) -> int:
+        pages = int(max(0, at - pivot) // PAGE_SIZE * factor)
+        return at if at <= pivot else pivot + pages * PAGE_SIZE + at % PAGE_SIZE
+
+    return [_region(moved(one.base), moved(one.end), one.type) for one in entries]
+
+
 _CHANGES: tuple[Callable[[Entries, Surroundings, Random], Entries], ...] = (
     *(_move_edge, _move_edge, _move_edge, _change_type, _double, _remove, _empty, _insert),
-    *(_split, _split, _shuffle, _splice, _comb),
+    *(_split, _split, _shuffle, _splice, _comb, _scale),
 )

@@ -8,13 +8,14 @@ from random import Random
 from harness.fuzz.borders import borders
 from harness.fuzz.case import Case
 from harness.fuzz.corpus import CPUS, command_lines, kinds_of, plain_seeds, seeds
+from harness.fuzz.map_changes import change_map
 from harness.fuzz.mutator import mutate
 from harness.fuzz.possible import why_impossible
 from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.shape import BootInformationShape
 from harness.maps.memory_map import MemoryMap
-from harness.maps.region import PAGE_SIZE
+from harness.maps.region import PAGE_SIZE, Region
 from harness.workload.operation import Kind
 
 MEMORY = 64 << 20
@@ -57,6 +58,14 @@ def test_every_dimension_is_reached(kernel: KernelImage) -> None:
     assert any(list(case.map.entries) != sorted(case.map.entries) for case in cases)
     assert max(len(case.map.entries) for case in cases) >= 128
     assert {entry.type for entry in entries} >= {0, 1, 2, 3, 4, 5, 0x101}
+
+
+def test_whole_maps_are_scaled_and_keep_their_offsets_within_pages() -> None:
+    start, end = (17 << 20) + 0x123, (33 << 20) + 0x456
+    around, random = Surroundings((0,), (MEMORY,), (), (), ()), Random(0)
+    found = [change_map([Region(start, end - start, 1)], around, random) for _ in range(500)]
+    half = Region((1 << 20) + (8 << 20) + 0x123, (8 << 20) + 0x456 - 0x123, 1)
+    assert [half] in found
 
 
 def test_a_campaign_begins_with_every_command_line_and_cpu(kernel: KernelImage) -> None:
