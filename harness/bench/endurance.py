@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import statistics
 import tempfile
 import time
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from harness.bench.measurement import Measurement, all_cores
+from harness.bench.measurement import CORES, Measurement, all_cores
 from harness.fuzz.campaign import Plan, run_campaign
 from harness.fuzz.job import HANG
 from harness.fuzz.store import open_store
@@ -32,7 +31,7 @@ FIGURES = ("fuzz_memory_growth", "fuzz_wrong_timeouts")
 def measure(kernel: KernelImage) -> list[Measurement]:
     """Judge 100,000 cases without tapes, and look at the workers' memory on the way."""
     silent = replace(kernel, description=replace(kernel.description, tape=None))
-    jobs = WORKERS_A_CORE * (os.cpu_count() or 1)
+    jobs = WORKERS_A_CORE * len(CORES)
     plan = Plan(Subject(silent), MEMORY, jobs=jobs, most_cases=CASES)
     looks: dict[int, list[int]] = defaultdict(list)
     looked = started = time.monotonic()

@@ -70,7 +70,7 @@ def one_core() -> Iterator[None]:
 def all_cores() -> Iterator[None]:
     """Let what is started meanwhile use every core again."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    os.sched_setaffinity(0, CORES)
     try:
         yield
     finally:
