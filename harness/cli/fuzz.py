@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.interrupt import raise_lost_interrupt
 from harness.cli.options import kernel_options, load_or_build, parse_size
+from harness.cli.progress import ProgressConsole
 from harness.fuzz.campaign import Plan, Progress, run_campaign
 from harness.fuzz.case_words import case_in_words
 from harness.fuzz.finding import Finding, known_groups
-from harness.fuzz.store import Store, StoreError, open_store
+from harness.fuzz.possible import why_impossible
+from harness.fuzz.store import Counts, Store, StoreError, open_store
 from harness.fuzz.subject import Source, Subject, choose_subject
+from harness.machine.spec import MachineSpec
+from harness.maps.memory_map import LEAST_MEMORY, MemoryMap
 
 _LINE_SECONDS = 5.0
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -41,7 +44,9 @@ class DurationType(click.ParamType[float]):
         found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value)
         if found is None:
             self.fail(f"{value!r} is no duration: 90s, 10m, 8h or 2d", param, ctx)
-        return float(found[1]) * _UNITS[found[2]]
+        if not (seconds := float(found[1]) * _UNITS[found[2]]):
+            self.fail("nothing can be done in no time", param, ctx)
+        return seconds
 
 
 @click.command()
@@ -59,7 +64,13 @@ class DurationType(click.ParamType[float]):
     metavar="ADDRESS|FILE",
     help="Work on a dask cluster: where its scheduler is, or the file that it writes.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the chances taken.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of the chances taken; a campaign that goes on keeps its own.",
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -114,21 +125,28 @@ def fuzz(
             Source(coverage) if coverage else None,
             before.kernel if before else None,
         )
+        _check_memory(subject, size)
         plan = Plan(subject, size, seed, jobs, cases, seconds, scheduler)
         progress, interrupted = _run(plan, store, quiet=as_json)
         known = len(known_groups(store.findings))
-        if progress is not None and as_json:
-            click.echo(_as_json(progress, subject, known))
-        elif progress is not None:
-            click.echo(_summary(progress, subject, known, folder))
+        text = _as_json(progress, subject, known) if as_json else None
+        click.echo(text or _summary(progress, subject, known, folder))
     if interrupted:
         raise KeyboardInterrupt
     return EXIT_FINDINGS if known else EXIT_GOOD
 
 
-def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress | None, bool]:
+def _check_memory(subject: Subject, size: int) -> None:
+    """Raise ``UsageError`` where no machine could be: all cases would be impossible."""
+    map_ = MemoryMap.pc(max(size, LEAST_MEMORY))
+    why = why_impossible(MachineSpec(subject.kernel, size, map=map_))
+    if why is not None:
+        raise click.UsageError(f"--memory {size // 1024}K: {why}; give the kernel more")
+
+
+def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress, bool]:
     """Run the campaign; return how far it came, and whether Ctrl-C ended it."""
-    progress: Progress | None = None
+    progress = Progress(store.counts() or Counts(plan.subject.kernel.digest, plan.seed))
     told = 0
     try:
         with (
@@ -152,7 +170,7 @@ def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress | None, bool]:
 @contextlib.contextmanager
 def _shown(quiet: bool) -> Iterator[Callable[[str, bool], None]]:
     """Give a function that shows a text: to stay, or until the next one comes."""
-    console = Console(stderr=True)
+    console = ProgressConsole(stderr=True)
     if quiet:
         yield lambda text, stays: None
         return
@@ -212,6 +230,7 @@ def _as_json(progress: Progress, subject: Subject, known: int) -> str:
     since = time.monotonic() - progress.last_new_edge
     found = {
         **asdict(progress.counts),
+        "seconds": progress.counts.seconds + progress.seconds,
         "features": progress.features,
         "coverage": subject.source.value,
         "edges": progress.edges,

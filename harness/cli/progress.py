@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 _LINE_SECONDS = 5.0
+
+
+class ProgressConsole(Console):
+    """Standard error; when its reader goes, the work goes on unseen."""
+
+    def on_broken_pipe(self) -> None:
+        """Say nothing any more."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @dataclass
@@ -43,7 +53,7 @@ class ShownProgress:
 @contextmanager
 def shown_progress(what: str, total: int, quiet: bool) -> Iterator[ShownProgress]:
     """Show progress while the ``with`` block runs; ``quiet`` for not at all."""
-    console = Console(stderr=True)
+    console = ProgressConsole(stderr=True)
     if quiet or not sys.stderr.isatty():
         yield ShownProgress(what, total, console, bar=None, lines=not quiet)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.errors import MachineError
 from harness.machine.pool import Pool
 from harness.machine.spec import BootPath
+
+_HARMLESS = re.compile(r"[\w+=,.-]*( -[\w+=,.-]*)*")
+"""Values of build variables that name no program elsewhere, and that no shell takes apart."""
 
 
 @click.command()
@@ -54,7 +59,7 @@ def replay(
     """
     found = load_case(file)
     if kernel is None and not variables:
-        kernel, variables = _kernel_of(found), found.kernel.variables
+        kernel, variables = _kernel_of(found), _variables_of(found)
     image = load_or_build(kernel, variables)
     _tell_of_another(found, image)
     case = found.case if boot is None else _on_path(found.case, boot)
@@ -109,6 +114,17 @@ def _kernel_of(found: CaseFile) -> Path | None:
     if not place.exists():
         raise click.UsageError(f"the case's kernel is not at {place} any more: give --kernel")
     return place
+
+
+def _variables_of(found: CaseFile) -> dict[str, str]:
+    """Return what the case's kernel was built with; a case may come from anybody."""
+    for name, value in found.kernel.variables.items():
+        if not _HARMLESS.fullmatch(value):
+            raise click.UsageError(
+                f"the case's kernel was built with {name}={value!r}, which can be any program; if "
+                f"you trust it, give it yourself: --build {shlex.quote(f'{name}={value}')}"
+            )
+    return found.kernel.variables
 
 
 def _tell_of_another(found: CaseFile, image: KernelImage) -> None:

@@ -118,11 +118,13 @@ class _Campaign:
     def __init__(self, plan: Plan, store: Store) -> None:
         self._plan, self._store = plan, store
         kernel = plan.subject.kernel
-        counts = store.counts() or Counts(kernel.digest, plan.seed)
+        known = store.counts()
+        self._is_new = known is None
+        counts = known or Counts(kernel.digest, plan.seed)
         if counts.kernel != kernel.digest:
             raise StoreError(
                 f"{store.folder} holds the campaign of another kernel ({counts.kernel}; this one "
-                f"is {kernel.digest}): take another folder"
+                f"is {kernel.digest}), or one with another --coverage: take another folder"
             )
         self._before = counts
         # A session goes on where the last one was, and not through the same cases again.
@@ -150,6 +152,9 @@ class _Campaign:
 
     def next_job(self) -> Job | None:
         """Return what to do next, None when the plan is fulfilled; shrinking comes first."""
+        if self._is_new:
+            self._store.write_counts(self._before)  # first of all: it tells whose the folder is
+            self._is_new = False
         if self._to_shrink:
             return self._to_shrink.popleft()
         if self._over():
@@ -206,7 +211,8 @@ class _Campaign:
             self._groups.add(attempted.group)
             folder = self._store.finding_folder(attempted.group)
             note_finding(folder, attempted, self._plan.subject.kernel, self._store.write)
-            self._to_shrink.append(Shrink(attempted, progress.seconds, folder))
+            progress.notes.append(f"to be made smaller: {attempted.group}")
+            self._to_shrink.append(Shrink(attempted, self._seconds(), folder))
 
     def _measure(self) -> None:
         progress, corpus = self.progress, self._corpus
@@ -218,5 +224,8 @@ class _Campaign:
         if self.progress.counts == self._before:
             return
         self._saved = time.monotonic()
-        seconds = self._before.seconds + self.progress.seconds
-        self._store.write_counts(replace(self.progress.counts, seconds=seconds))
+        self._store.write_counts(replace(self.progress.counts, seconds=self._seconds()))
+
+    def _seconds(self) -> float:
+        """Return the seconds of all sessions."""
+        return self._before.seconds + self.progress.seconds

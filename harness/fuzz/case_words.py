@@ -21,8 +21,9 @@ def case_in_words(case: Case) -> str:
     entries = len(case.map.entries)
     words = [f"{size(case.memory)} of RAM", f"{entries} map entr{'y' if entries == 1 else 'ies'}"]
     if case.modules:
-        lengths = " and ".join(str(len(module.data)) for module in case.modules)
-        words.append(f"{'a module' if len(case.modules) == 1 else 'modules'} of {lengths} bytes")
+        *others, last = (len(module.data) for module in case.modules)
+        lengths = " and ".join([*map(str, others), counted(last, "byte")])
+        words.append(f"{'a module' if len(case.modules) == 1 else 'modules'} of {lengths}")
     if case.append:
         words.append(f"the command line {case.append!r}")
     if case.shape != BootInformationShape():
@@ -41,6 +42,8 @@ def machine_in_words(case: Case) -> Iterator[str]:
     yield f"command line: {case.append or '(none)'}"
     for index, module in enumerate(case.modules):
         yield f"module {index}: {len(module.data)} bytes, string {module.string!r}"
+    if case.steps:
+        yield f"module {len(case.modules)}: the tape, with the operations below"
     plain = BootInformationShape()
     for field in fields(plain):
         value = getattr(case.shape, field.name)

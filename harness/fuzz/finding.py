@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.check.violation import Violation
 from harness.fuzz.attempt import Attempt, attempt
-from harness.fuzz.case_file import CaseFile, case_text, load_case
+from harness.fuzz.case_file import CaseError, CaseFile, case_text, load_case
 from harness.fuzz.culprit import blame_case, why_not_blamed
 from harness.fuzz.finding_text import finding_text
 from harness.fuzz.picture import machine_picture
@@ -73,14 +73,21 @@ def note_finding(
 
 def known_groups(findings: Path) -> set[str]:
     """Return the groups of all findings that were ever noted; raise :class:`CaseError`."""
-    return {str(load_case(path).group) for path in findings.glob(f"*/{FIRST}")}
+    return {str(_noted(path).group) for path in findings.glob(f"*/{FIRST}")}
 
 
 def unfinished(findings: Path) -> Iterator[tuple[Path, CaseFile]]:
     """Yield folder and first case of what was noted and then not made smaller."""
     for path in sorted(findings.glob(f"*/{FIRST}")):
         if not (path.parent / CASE).exists():
-            yield path.parent, load_case(path)
+            yield path.parent, _noted(path)
+
+
+def _noted(path: Path) -> CaseFile:
+    found = load_case(path)
+    if found.group is None:
+        raise CaseError(f"{path} does not say what is wrong; move its folder away and go on")
+    return found
 
 
 def write_finding(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool) -> None:

@@ -54,7 +54,7 @@ def finding_text(
         _section("Where the kernel was, innermost first:", map(str, finding.attempt.backtrace)),
         _section("The machine:", machine_in_words(finding.attempt.case)),
         _section("Its map, drawn in map.svg with what lies there:", _map(finding)),
-        _section(f"What to do with it, in {folder.absolute()}:", _commands()),
+        _section(f"What to do with it, in {folder.absolute()}:", _commands(folder)),
         _section("Note:", notes),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -68,6 +68,13 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 def _paragraph(finding: Finding, kernel: KernelImage) -> str:
     attempted = finding.attempt
+    when = f"after {finding.seconds:.1f} s" if finding.seconds else "in an earlier session"
+    if attempted.group != finding.group and not finding.shrunk.boots:
+        return (
+            f"A campaign saw this {when}, on a machine with {case_in_words(attempted.case)}. That "
+            "machine did not show it again, so nothing was made smaller: it may depend on when "
+            "interrupts come, or on another kernel."
+        )
     violations = attempted.violations or finding.first.violations
     sentences = [f"{_what_happened(finding, kernel)} with {case_in_words(attempted.case)}."]
     if violations:
@@ -79,7 +86,6 @@ def _paragraph(finding: Finding, kernel: KernelImage) -> str:
         if more := len(violations) - 1:
             others = "1 other thing is" if more == 1 else f"{more} other things are"
             sentences.append(f"{others} wrong with it, which may follow from the same.")
-    when = f"after {finding.seconds:.1f} s" if finding.seconds else "in an earlier session"
     sentences.append(
         f"A campaign saw it first {when}, on the machine in first-case.json, and tried "
         f"{finding.shrunk.boots} smaller ones: this is the smallest on which the same is wrong."
@@ -120,7 +126,7 @@ def _map(finding: Finding) -> list[str]:
     )
 
 
-def _commands() -> Iterator[str]:
+def _commands(folder: Path) -> Iterator[str]:
     known = {
         "replay case.json": "boots it again",
         "replay case.json --boot multiboot": "another way into memory, for a second opinion",
@@ -128,5 +134,7 @@ def _commands() -> Iterator[str]:
         "inspect --core memory.core": "shows what the kernel believed",
     }
     for words, what in known.items():
+        if "memory.core" in words and not (folder / "memory.core").exists():
+            continue
         yield f"{shlex.join([program(), *words.split()])}  # {what}"
     yield f"{shlex.quote(program('pytest'))} test_finding.py  # fails until the bug is gone"

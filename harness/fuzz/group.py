@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from textwrap import shorten
 
 from harness.check.inspect import Inspection
 from harness.check.model import NOT_USABLE
@@ -171,4 +172,4 @@ def _words(text: str, inspection: Inspection | None = None) -> str:
     zones = {zone.name for zone in inspection.model.zones} if inspection else set()
     words = _DETAILS.sub("", text).replace(" 's", "'s").replace(" ,", ",").split()
     kept = [_PLURALS.get(word, word) for word in words if word not in zones]
-    return " ".join(kept)[:LONGEST].rstrip(" ,:;")
+    return shorten(" ".join(kept), LONGEST, placeholder="").rstrip(" ,:;")

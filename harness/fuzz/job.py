@@ -10,7 +10,7 @@ from harness.cover.blocks import Blocks
 from harness.fuzz.attempt import Attempt, attempt
 from harness.fuzz.case import Case
 from harness.fuzz.finding import Finding, write_finding
-from harness.fuzz.shrink import MOST_BOOTS, shrink
+from harness.fuzz.shrink import MOST_BOOTS, Shrunk, shrink
 from harness.fuzz.subject import Source, Subject
 from harness.machine.guest import BOOT_TIMEOUT
 from harness.machine.pool import Pool
@@ -20,6 +20,8 @@ HANG = "ending.hang"
 HANG_TIMEOUT = 1.0
 """CPU seconds that a kernel which hangs gets while its case is made smaller: a hundred times what a
 boot takes. The result gets all of :data:`harness.machine.guest.BOOT_TIMEOUT`."""
+HANG_BOOTS = 60
+"""For its case; each takes a second or two."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,16 @@ def _make_smaller(job: Shrink, subject: Subject, pool: Pool) -> Finding:
     def shows_bug(case: Case) -> bool:
         return attempt(case, kernel, pool, timeout=timeout).group == group
 
-    if not shows_bug(job.first.case):
+    shown = shows_bug(job.first.case)
+    if not shown and subject.plain is not None:
         kernel = subject.kernel  # it is larger and slower: not all that it shows the other does
-    shrunk = shrink(job.first.case, shows_bug, job.most)
+        shown = shows_bug(job.first.case)
+    most = min(job.most, HANG_BOOTS) if _hangs(job.first) else job.most
+    shrunk = shrink(job.first.case, shows_bug, most) if shown else Shrunk(job.first.case, 0)
     again = attempt(shrunk.case, kernel, pool)
     if _hangs(job.first) and not _hangs(again):
-        timeout = BOOT_TIMEOUT  # something smaller is slow, and gets ready in the end
-        shrunk = shrink(job.first.case, shows_bug, job.most)
+        # Something smaller is slow only, and gets ready in the end.
+        shrunk = Shrunk(job.first.case, shrunk.boots)
         again = attempt(shrunk.case, kernel, pool)
     finding = Finding(str(group), job.first, shrunk, again, job.seconds)
     write_finding(job.folder, finding, kernel, pool)

@@ -109,7 +109,7 @@ class Store:
         self._next = 1 + max((int(path.stem) for path in self._cases()), default=-1)
 
     def _cases(self) -> list[Path]:
-        return sorted(self._corpus.glob("[0-9]*.json"))
+        return sorted(path for path in self._corpus.glob("*.json") if path.stem.isdecimal())
 
     def _tidy(self) -> None:
         """Remove what was half written when the last session was killed."""
@@ -140,7 +140,12 @@ class Store:
     def counts(self) -> Counts | None:
         """Return how far the campaign was; None at its beginning. Raise :class:`StoreError`."""
         path = self.folder / _STATE
-        return _read(path, Counts) if path.exists() else None
+        if not path.exists():
+            return None
+        counts = _read(path, Counts)
+        if counts.format != FORMAT:
+            raise StoreError(f"{path}: format {counts.format}; this program reads {FORMAT}")
+        return counts
 
     def write_counts(self, counts: Counts) -> None:
         """Write how far the campaign is; raise :class:`CannotWrite`."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import HARNESS, Run
 
 EMPTY_MAP = '{"entries": [{"base": 0, "length": 16777216, "type": 2}]}'
 
@@ -49,6 +51,36 @@ def test_a_duration_that_is_none_is_refused(harness: Run) -> None:
     answer = harness("fuzz", "--time", "soon")
     assert answer.returncode == 2
     assert "'soon' is no duration" in answer.stderr
+
+
+@pytest.mark.parametrize("memory", ["0", "4K", "1M"])
+def test_memory_for_no_machine_is_refused(harness: Run, memory: str) -> None:
+    answer = harness("fuzz", "--cases", "2", "--memory", memory)
+    assert answer.returncode == 2
+    assert "give the kernel more" in answer.stderr
+
+
+def test_the_reader_of_its_progress_may_go(tmp_path: Path) -> None:
+    command = [HARNESS, "fuzz", "--cases", "2000", "--time", "8", "--jobs", "1", "--memory", "16M"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.stdout is not None
+        assert "0 findings" in process.stdout.read()
+    assert process.returncode == 0
+
+
+def test_a_killed_campaign_s_folder_is_known(harness: Run, tmp_path: Path) -> None:
+    with subprocess.Popen([HARNESS, "fuzz", "--jobs", "1"], cwd=tmp_path) as process:
+        while not list(tmp_path.glob("fuzz/corpus/*.json")):
+            assert process.poll() is None
+            os.sched_yield()
+        process.kill()
+    answer = harness("fuzz", "--cases", "1")
+    assert answer.returncode == 2
+    assert "holds a campaign" in answer.stderr
 
 
 def test_a_case_is_replayed_on_another_boot_path(harness: Run, tmp_path: Path) -> None:
@@ -107,3 +139,25 @@ def test_a_machine_too_small_for_firmware_is_no_traceback(harness: Run, tmp_path
         answer = harness("replay", "case.json", *words)
         assert answer.returncode == 2
         assert "there is no such machine: 1000 bytes" in answer.stderr
+
+
+def test_a_display_s_memory_is_not_claimed_for_a_second_opinion(
+    harness: Run, tmp_path: Path
+) -> None:
+    case = {"memory": 4 << 20, "map": {"entries": [{"base": 0, "length": 8 << 30, "type": 1}]}}
+    file = {"format": 1, "case": case, "kernel": {"digest": "", "path": ""}}
+    (tmp_path / "case.json").write_text(json.dumps(file))
+    assert harness("replay", "case.json").stdout.endswith("\ngood\n")
+    answer = harness("replay", "case.json", "--boot", "multiboot")
+    assert answer.stdout.endswith("\ngood\n")
+    assert "decides about what is at 0xfd000000" in answer.stderr
+
+
+def test_no_program_of_a_case_s_is_run(harness: Run, tmp_path: Path) -> None:
+    with_everything(tmp_path)
+    file = json.loads((tmp_path / "case.json").read_text())
+    file["kernel"]["variables"] = {"CC": "touch owned; gcc"}
+    (tmp_path / "case.json").write_text(json.dumps(file))
+    answer = harness("replay", "case.json")
+    assert answer.returncode == 2
+    assert "give it yourself: --build 'CC=touch owned; gcc'" in answer.stderr

@@ -140,4 +140,4 @@ def test_a_torn_campaign_is_said_to_be_one(kernel: KernelImage, tmp_path: Path) 
                     said.append(str(error))
         (tmp_path / name).unlink()
     assert len(said) > TRIES
-    assert all(".json is damaged" in one for one in said)
+    assert all(".json is damaged" in one or "this program reads 1" in one for one in said)
