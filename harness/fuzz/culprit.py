@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.check.verify import judge
 from harness.check.violation import Violation
 from harness.debug.accuse import Accusation, accuse
 from harness.debug.blame_text import accusation_text
 from harness.fuzz.case import Case
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import MachineError
+from harness.machine.machine import Machine
 from harness.machine.recording import check_recordable
+from harness.machine.spec import MachineSpec
 from harness.workload.operation import operations
 from harness.workload.tape import run_command, written_tape
 
@@ -46,10 +49,17 @@ def why_not_blamed(case: Case, kernel: KernelImage, violations: Sequence[Violati
 
 def _accuse(case: Case, kernel: KernelImage, violations: Sequence[Violation]) -> Accusation:
     spec = case.spec(kernel)
-    if not case.steps:
+    if not case.steps or _shown_at_ready(spec, violations):
         return accuse(spec, violations)
     # What the harness writes to RAM while the kernel runs, no record has: the tape comes filled.
     *others, tape = spec.modules
     filled = written_tape(kernel, tape, operations(case.steps))
     spec = replace(spec, modules=(*others, filled))
     return accuse(spec, violations, commands=(run_command(kernel, len(case.steps)),))
+
+
+def _shown_at_ready(spec: MachineSpec, violations: Sequence[Violation]) -> bool:
+    """Return whether all is wrong already before operations are run: then they were not."""
+    with Machine(spec) as machine, machine.boot() as guest:
+        verdict, _ = judge(guest, guest.run_until_ready())
+    return set(violations) <= set(verdict.violations)

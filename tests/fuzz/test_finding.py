@@ -28,6 +28,7 @@ from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
 from harness.workload.operation import Kind, operation
 from tests.fuzz.bugs import rounds_the_start_down
+from tests.fuzz.plants import plants
 from tests.kernel.planted import SourceCopy
 
 MEMORY = 16 << 20
@@ -104,6 +105,15 @@ def test_a_panic_is_told_by_its_backtrace(writer: Writer, source_copy: SourceCop
     assert "The kernel panicked: assertion failed: order != 3" in writer.words()
     assert re.search(r"Where the kernel was, innermost first:\n  0x\w+ panic", text)
     assert "nobody is blamed: nothing that is wrong stands in one known word" in text
+
+
+def test_a_tape_is_said_to_be_a_module(writer: Writer, source_copy: SourceCopy) -> None:
+    """Here its string is not kept, which is seen and blamed before any operation is run."""
+    [plant] = [plant for plant in plants() if plant.name == "module-strings-not-kept"]
+    allocate = tuple(operation(Kind.HEAP_ALLOC, slot=0, size=1))
+    writer.write(Case(MEMORY, PLAIN, steps=(allocate,)), plant.build(source_copy))
+    assert "it took another path" not in writer.words()
+    assert "module 0: the tape, with the operations below" in writer.words()
 
 
 def test_blame_that_fails_costs_nothing_else(
