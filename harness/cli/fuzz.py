@@ -118,6 +118,8 @@ def fuzz(
         before = store.counts()
         if before is not None and not resume:
             raise StoreError(f"{folder} holds a campaign: --resume goes on, --folder takes another")
+        if before is None and resume:
+            raise StoreError(f"{folder} holds no campaign to go on with: leave --resume out")
         subject = choose_subject(
             load_or_build(kernel, variables),
             size,
