@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 END_SECONDS = 10.0
@@ -28,3 +31,19 @@ def left_after_a_while(mark: str) -> list[str]:
     while (found := marked(mark)) and time.monotonic() < deadline:
         os.sched_yield()
     return found
+
+
+@contextlib.contextmanager
+def begun(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a program with pipes, and give it once it has printed ``begin``; kill what is left."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begin\n"
+            yield process
+        finally:
+            process.kill()

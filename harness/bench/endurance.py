@@ -36,9 +36,9 @@ def measure(kernel: KernelImage) -> list[Measurement]:
     plan = Plan(Subject(silent), MEMORY, jobs=jobs, most_cases=CASES)
     looks: dict[int, list[int]] = defaultdict(list)
     looked = started = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="endurance-"))
     with (
         all_cores(),
+        _folder() as folder,
         open_store(folder) as store,
         contextlib.closing(run_campaign(plan, store)) as states,
     ):
@@ -51,8 +51,6 @@ def measure(kernel: KernelImage) -> list[Measurement]:
                 if worker.pid is not None:
                     looks[worker.pid].append(sum(_own_bytes(pid) for pid in _family(worker.pid)))
     groups = [finding.group for finding in findings]
-    if not groups:
-        shutil.rmtree(folder)  # what was found on a sound kernel is worth a look
     details = {
         "cases": float(counts.cases),
         "impossible": float(counts.impossible),
@@ -68,6 +66,17 @@ def measure(kernel: KernelImage) -> list[Measurement]:
         Measurement("fuzz_memory_growth", growth, "times", 1.1, False, details | kept),
         Measurement("fuzz_wrong_timeouts", timeouts, "kinds", 0, False, details),
     ]
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder, which stays if something was found: on a sound kernel that is worth a look."""
+    folder = Path(tempfile.mkdtemp(prefix="endurance-"))
+    try:
+        yield folder
+    finally:
+        if not any(folder.glob("findings/*")):
+            shutil.rmtree(folder)
 
 
 def _growth(looks: list[list[int]]) -> tuple[float, dict[str, float]]:

@@ -90,7 +90,8 @@ def work_through(
                 result = worker.take()
                 done.append((busy.pop(worker), result))
                 if isinstance(result, WorkerLost):
-                    worker.end()
+                    worker.tell_to_end()
+                    worker.wait_for_end()
                     workers[workers.index(worker)] = _Worker(work, worker.core)
     finally:
         # A second Ctrl-C would leave some that nobody ends.
@@ -98,7 +99,7 @@ def work_through(
             for worker in workers:
                 worker.tell_to_end()
             for worker in workers:
-                worker.end()
+                worker.wait_for_end()
 
 
 def _cores(jobs: int | None) -> list[int | None]:
@@ -153,9 +154,8 @@ class _Worker:
         self.connection.close()
         self._process.terminate()
 
-    def end(self) -> None:
-        """End it: with its machines if it listens, in any case after a while."""
-        self.tell_to_end()
+    def wait_for_end(self) -> None:
+        """Wait until it has ended, and end it after a while in any case."""
         self._process.join(END_TIMEOUT)
         self._process.kill()
         self._process.join()

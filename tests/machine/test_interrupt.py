@@ -6,7 +6,6 @@ import os
 import random
 import select
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from harness.machine.spec import BootPath
 from tests.machine import kernels
-from tests.processes import left_after_a_while
+from tests.processes import begun, left_after_a_while
 
 MEMORY = 16 << 20
 MOMENTS = 8
@@ -63,21 +62,11 @@ def interrupt(kernel: Path, path: BootPath, folder: Path, after: float) -> None:
     mark = f"HARNESS_TEST_MARK={folder}"
     environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "HARNESS_CACHE_DIR": str(folder)}
     environment.update([mark.split("=")])
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(kernel), path.value, str(MEMORY)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begin\n"
+    command = [sys.executable, "-c", PROGRAM, str(kernel), path.value, str(MEMORY)]
+    with begun(command, environment) as process:
         select.select([process.stdout], [], [], after)
         process.send_signal(signal.SIGINT)
-        try:
-            _, errors = process.communicate(timeout=20)
-        finally:
-            process.kill()
+        _, errors = process.communicate(timeout=20)
     assert process.returncode == -signal.SIGINT, errors
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
     assert left_after_a_while(mark) == [], after

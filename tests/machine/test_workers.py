@@ -13,7 +13,7 @@ import pytest
 
 from harness.machine.pool import Pool
 from harness.machine.workers import share_out
-from tests.processes import left_after_a_while
+from tests.processes import begun, left_after_a_while
 
 IN_A_FINALISER = """
 import os, signal, time
@@ -72,22 +72,11 @@ def test_a_worker_told_to_end_in_a_finaliser_ends() -> None:
 def test_a_second_interrupt_leaves_no_worker(tmp_path: Path, between: float) -> None:
     mark = f"HARNESS_TEST_MARK={tmp_path}"
     environment = {**os.environ, **dict([mark.split("=")])}
-    with subprocess.Popen(
-        [sys.executable, "-c", BUSY],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begin\n"
+    with begun([sys.executable, "-c", BUSY], environment) as process:
         process.send_signal(signal.SIGINT)
         select.select([], [], [], between)
         process.send_signal(signal.SIGINT)
-        try:
-            process.communicate(timeout=10)
-        finally:
-            process.kill()
+        process.communicate(timeout=10)
     assert left_after_a_while(mark) == []
 
 
