@@ -81,7 +81,8 @@ class DurationType(click.ParamType[float]):
 @click.option(
     "--coverage",
     type=click.Choice([source.value for source in Source]),
-    help="Who tells which code is executed. Default: the compiler, else QEMU, if they can.",
+    help="Who tells which code is executed. Default: the compiler, else QEMU, if they can; a "
+    "campaign that goes on keeps its own.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the campaign in the folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -120,11 +121,12 @@ def fuzz(
             raise StoreError(f"{folder} holds a campaign: --resume goes on, --folder takes another")
         if before is None and resume:
             raise StoreError(f"{folder} holds no campaign to go on with: leave --resume out")
+        begun_with = before.coverage if before else None
         subject = choose_subject(
             load_or_build(kernel, variables),
             size,
             lambda more: load_or_build(kernel, {**variables, **more}),
-            Source(coverage) if coverage else None,
+            Source(coverage) if coverage else begun_with,
             before.kernel if before else None,
         )
         _check_memory(subject, size)

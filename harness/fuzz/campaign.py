@@ -120,7 +120,7 @@ class _Campaign:
         kernel = plan.subject.kernel
         known = store.counts()
         self._is_new = known is None
-        counts = known or Counts(kernel.digest, plan.seed)
+        counts = _with_coverage(known or Counts(kernel.digest, plan.seed), plan.subject, store)
         if counts.kernel != kernel.digest:
             raise StoreError(
                 f"{store.folder} holds the campaign of another kernel ({counts.kernel}; this one "
@@ -229,3 +229,16 @@ class _Campaign:
     def _seconds(self) -> float:
         """Return the seconds of all sessions."""
         return self._before.seconds + self.progress.seconds
+
+
+def _with_coverage(counts: Counts, subject: Subject, store: Store) -> Counts:
+    """Return counts that say who tells the edges; raise :class:`StoreError` if others have."""
+    began = counts.coverage
+    if began is None:
+        return replace(counts, coverage=subject.settled_source)
+    if began is not subject.source:
+        raise StoreError(
+            f"{store.folder} holds a campaign with --coverage {began.value}, and this one is with "
+            f"{subject.source.value}: leave --coverage out, or take another folder"
+        )
+    return counts

@@ -27,6 +27,7 @@ from typing import TypeVar
 import msgspec
 
 from harness.fuzz.case import Case
+from harness.fuzz.subject import Source
 from harness.report.files import write_atomically
 
 T = TypeVar("T")
@@ -81,6 +82,8 @@ class Counts:
     refused: int = 0
     lost: int = 0
     seconds: float = 0.0
+    coverage: Source | None = None
+    """Who tells the edges; None as long as nobody can."""
     format: int = FORMAT
 
 

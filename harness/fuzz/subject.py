@@ -39,6 +39,11 @@ class Subject:
     why_none: str | None = None
     """Why nobody tells the edges, where that was not asked for."""
 
+    @property
+    def settled_source(self) -> Source | None:
+        """What a campaign keeps to from now on; None where somebody might tell another day."""
+        return None if self.why_none else self.source
+
 
 def choose_subject(
     plain: KernelImage, memory: int, build: Build, wanted: Source | None, begun: str | None

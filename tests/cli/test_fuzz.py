@@ -50,6 +50,18 @@ def test_a_campaign_is_not_begun_over_another(harness: Run) -> None:
     assert harness(*campaign, "--resume").stdout.startswith("4 cases: ")
 
 
+def test_a_campaign_that_goes_on_keeps_its_coverage(harness: Run, tmp_path: Path) -> None:
+    begin = ("fuzz", "--cases", "1", "--jobs", "1", "--memory", "16M", "--json")
+    resume = (*begin, "--resume")
+    assert harness(*begin, "--coverage", "none").returncode == 0
+    again = json.loads(harness(*resume).stdout)
+    assert (again["cases"], again["coverage"], again["edges"]) == (2, "none", 0)
+    for other in ("qemu", "compiler"):
+        answer = harness(*resume, "--coverage", other)
+        assert answer.returncode == 2
+        assert f"with --coverage none, and this one is with {other}: leave" in answer.stderr
+
+
 def test_a_duration_that_is_none_is_refused(harness: Run) -> None:
     answer = harness("fuzz", "--time", "soon")
     assert answer.returncode == 2

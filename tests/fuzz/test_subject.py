@@ -16,7 +16,7 @@ from harness.fuzz.case import Case
 from harness.fuzz.case_file import load_case
 from harness.fuzz.corpus import seeds
 from harness.fuzz.finding import CASE, note_finding
-from harness.fuzz.store import open_store
+from harness.fuzz.store import StoreError, open_store
 from harness.fuzz.subject import Source, Subject, choose_subject
 from harness.image.build import build
 from harness.image.description import load_description
@@ -156,6 +156,17 @@ def test_a_campaign_keeps_cases_for_their_edges_and_knows_them_the_next_time(
             assert list(store.corpus()) == kept
     second = campaign(replace(plan, most_cases=1), tmp_path)
     assert first.edges <= second.edges < first.edges * 1.5
+
+
+def test_a_campaign_that_nobody_could_tell_of_edges_gets_them_once_somebody_can(
+    kernel: KernelImage, tmp_path: Path
+) -> None:
+    plan = Plan(Subject(kernel, why_none="no C compiler"), MEMORY, most_cases=1)
+    assert campaign(plan, tmp_path).counts.coverage is None
+    told = replace(plan, subject=Subject(kernel, Source.QEMU))
+    assert campaign(told, tmp_path).edges > 100
+    with pytest.raises(StoreError, match="with --coverage qemu, and this one is with none"):
+        campaign(replace(plan, subject=Subject(kernel)), tmp_path)
 
 
 @pytest.mark.parametrize("shows", [True, False])
