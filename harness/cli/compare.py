@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.interrupt import raise_lost_interrupt
+from harness.cli.interrupt import raise_lost_stop
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
 from harness.cli.tables import print_table
@@ -170,9 +170,9 @@ def _compare(planned: list[Contest], workloads: Sequence[Workload], output: _Out
             shown_progress("comparing", len(planned), output.quiet) as progress,
             contextlib.closing(run_contests(planned, output.jobs)) as results,
         ):
-            raise_lost_interrupt()
+            raise_lost_stop()
             for index, trial in results:
-                raise_lost_interrupt()
+                raise_lost_stop()
                 trials[index] = trial
                 if not trial.good and not output.quiet:
                     progress.say(_finding(planned[index], trial))
@@ -226,7 +226,7 @@ def _compare_curves(designs: Sequence[tuple[str, Selection]], output: _Output) -
         ) as results,
     ):
         for index, point in results:
-            raise_lost_interrupt()
+            raise_lost_stop()
             points[index] = point
             progress.advance()
     curves = [

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.interrupt import raise_lost_interrupt
+from harness.cli.interrupt import Terminated, raise_lost_stop
 from harness.cli.options import kernel_options, load_or_build, parse_size
 from harness.cli.progress import ProgressConsole
 from harness.fuzz.campaign import Plan, Progress, run_campaign
@@ -105,7 +105,7 @@ def fuzz(
     A case that shows something new is kept, and changed again. Of each kind of finding the first
     one is made as small as it gets, and left in a folder: the case for 'harness replay', a test
     that fails, the console, a core, and what is wrong in words. Without --time and --cases it goes
-    on until Ctrl-C.
+    on until Ctrl-C or SIGTERM.
 
     \b
     Examples:
@@ -131,12 +131,12 @@ def fuzz(
         )
         _check_memory(subject, size)
         plan = Plan(subject, size, seed, jobs, cases, seconds, scheduler)
-        progress, interrupted = _run(plan, store, quiet=as_json)
+        progress, stop = _run(plan, store, quiet=as_json)
         known = len(known_groups(store.findings))
         text = _as_json(progress, subject, known) if as_json else None
         click.echo(text or _summary(progress, subject, known, folder))
-    if interrupted:
-        raise KeyboardInterrupt
+    if stop is not None:
+        raise stop
     return EXIT_FINDINGS if known else EXIT_GOOD
 
 
@@ -148,8 +148,10 @@ def _check_memory(subject: Subject, size: int) -> None:
         raise click.UsageError(f"--memory {size // 1024}K: {why}; give the kernel more")
 
 
-def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress, bool]:
-    """Run the campaign; return how far it came, and whether Ctrl-C ended it."""
+def _run(
+    plan: Plan, store: Store, quiet: bool
+) -> tuple[Progress, KeyboardInterrupt | Terminated | None]:
+    """Run the campaign; return how far it came, and what Ctrl-C or SIGTERM raised."""
     progress = Progress(store.counts() or Counts(plan.subject.kernel.digest, plan.seed))
     told = 0
     try:
@@ -158,7 +160,7 @@ def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress, bool]:
             contextlib.closing(run_campaign(plan, store)) as states,
         ):
             for progress in states:
-                raise_lost_interrupt()
+                raise_lost_stop()
                 for note in progress.notes:
                     show(note, True)
                 progress.notes.clear()
@@ -166,9 +168,9 @@ def _run(plan: Plan, store: Store, quiet: bool) -> tuple[Progress, bool]:
                     show(_found(finding), True)
                 told = len(progress.findings)
                 show(_line(progress), False)
-    except KeyboardInterrupt:
-        return progress, True
-    return progress, False
+    except (KeyboardInterrupt, Terminated) as stop:
+        return progress, stop
+    return progress, None
 
 
 @contextlib.contextmanager

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from types import FrameType
 
-from harness.cli.interrupt import heed_interrupts
+from harness.cli.interrupt import heed_stops
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 
@@ -15,9 +14,7 @@ INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 def main() -> None:
     """Run the command and exit with its code; Ctrl-C at any moment ends in one sentence."""
     _open_standard_streams()
-    heed_interrupts()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+    heed_stops()
     try:
         # Not at the top: loading takes long enough for somebody to press Ctrl-C.
         from harness.cli.group import run_command
@@ -43,8 +40,3 @@ def _open_standard_streams() -> None:
             # The lowest free number is this one: those below it are open by now.
             # It stays open to the end, so there is no ``with`` to put it into.
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    """End by way of every ``finally``: no machine may outlive us."""
-    sys.exit(128 + number)

@@ -12,7 +12,7 @@ from harness.check.verdict import Verdict
 from harness.check.verify_all import verify_all
 from harness.cli.blamer import Blamer, blame_option
 from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
-from harness.cli.interrupt import raise_lost_interrupt
+from harness.cli.interrupt import raise_lost_stop
 from harness.cli.matrix import default_matrix
 from harness.cli.options import Selection, machine_options
 from harness.cli.progress import shown_progress
@@ -88,9 +88,9 @@ def _verify(
             shown_progress("booting", len(machines), quiet) as progress,
             contextlib.closing(verify_all(machines, jobs, thorough)) as results,
         ):
-            raise_lost_interrupt()
+            raise_lost_stop()
             for index, verdict in results:
-                raise_lost_interrupt()
+                raise_lost_stop()
                 verdicts[index] = verdict
                 if verdict.verdict == "finding" and not quiet:
                     more = nothing_more if tell is None else tell.about(verdict)

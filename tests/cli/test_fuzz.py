@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from harness.fuzz.store import open_store
 from tests.cli.conftest import HARNESS, Run
+from tests.processes import left_after_a_while
 
 EMPTY_MAP = '{"entries": [{"base": 0, "length": 16777216, "type": 2}]}'
 
@@ -96,6 +99,41 @@ def test_a_killed_campaign_s_folder_is_known(harness: Run, tmp_path: Path) -> No
     answer = harness("fuzz", "--cases", "1")
     assert answer.returncode == 2
     assert "holds a campaign" in answer.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("whole_group", [False, True])
+def test_a_campaign_that_is_to_stop_ends_in_a_summary(
+    tmp_path: Path, number: signal.Signals, whole_group: bool
+) -> None:
+    mark = f"HARNESS_TEST_MARK={tmp_path}"
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [HARNESS, "fuzz", "--jobs", "2", "--memory", "16M"],
+        cwd=tmp_path,
+        env={**os.environ, **dict([mark.split("=")]), "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        while len(list(tmp_path.glob("fuzz/corpus/*.json"))) < 5:
+            assert process.poll() is None
+            os.sched_yield()
+        (os.killpg if whole_group else os.kill)(process.pid, number)
+        said, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + number, errors
+    assert "Traceback" not in errors
+    found = re.match(r"(\d+) cases: .* 0 lost; .*; 0 findings\n", said)
+    assert found is not None, said
+    assert left_after_a_while(mark) == []
+    assert list(scratch.iterdir()) == []
+    with open_store(tmp_path / "fuzz") as store:
+        counts = store.counts()
+        assert counts is not None
+        assert counts.cases == int(found[1])
+        assert len(list(store.corpus())) >= 5
 
 
 def test_a_case_is_replayed_on_another_boot_path(harness: Run, tmp_path: Path) -> None:

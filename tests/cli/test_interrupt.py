@@ -75,23 +75,29 @@ def test_interrupt(tmp_path: Path, after: float, jobs: str) -> None:
 
 
 DROPPED = """
-import signal, weakref
-from harness.cli.interrupt import heed_interrupts, raise_lost_interrupt
+import signal, sys, weakref
+from harness.cli.interrupt import heed_stops, raise_lost_stop
 class Thing: pass
-heed_interrupts()
+heed_stops()
 thing = Thing()
-reference = weakref.ref(thing, lambda gone: signal.raise_signal(signal.SIGINT))
+reference = weakref.ref(thing, lambda gone: signal.raise_signal(int(sys.argv[1])))
 del thing
 print("went on", flush=True)
-raise_lost_interrupt()
+raise_lost_stop()
 """
-"""Ctrl-C where nobody could catch it: in a callback of the garbage collection."""
+"""A signal where nobody could catch what it raises: in a callback of the garbage collection."""
 
 
-def test_an_interrupt_that_python_drops_is_neither_lost_nor_shown() -> None:
-    command = [sys.executable, "-c", DROPPED]
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+)
+def test_a_stop_that_python_drops_is_neither_lost_nor_shown(
+    number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-c", DROPPED, str(int(number))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.stdout == "went on\n"
     assert "Exception ignored" not in done.stderr
-    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
-    assert done.returncode == -signal.SIGINT
+    assert ("KeyboardInterrupt" in done.stderr) == (number == signal.SIGINT)
+    assert done.returncode == code
