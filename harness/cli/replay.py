@@ -13,6 +13,7 @@ from harness.check.violation import Violation
 from harness.cli.exit_codes import EXIT_FINDINGS, EXIT_GOOD
 from harness.cli.options import BootType, kernel_options, load_or_build
 from harness.fuzz.attempt import Attempt, attempt
+from harness.fuzz.carries_out import why_not_carried_out
 from harness.fuzz.case import Case
 from harness.fuzz.case_file import CaseFile, load_case
 from harness.fuzz.case_words import case_in_words
@@ -62,6 +63,8 @@ def replay(
         kernel, variables = _kernel_of(found), _variables_of(found)
     image = load_or_build(kernel, variables)
     _tell_of_another(found, image)
+    if (why := why_not_carried_out(found.case, image)) is not None:
+        raise click.UsageError(f"{why}; give the kernel that it was found with, or one that can")
     case = found.case if boot is None else _on_path(found.case, boot)
     click.echo(case_in_words(case))
     with Pool() as pool:

@@ -1,7 +1,8 @@
 """Findings of campaigns as tests: ``pytest campaign/findings``.
 
 The folder of each has a ``test_finding.py``. They may all have that one name, and run with the
-kernel that they were found with as long as nobody names another.
+kernel that they were found with as long as nobody names another. A kernel that cannot carry out a
+case's operations is no test of it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from harness.pytest_plugin.settings import BY_NAME, MARKER, configured
+from harness.pytest_plugin.support import unsupported
 
 TEST = "test_finding.py"
 CASE = "case.json"
@@ -25,6 +27,26 @@ def pytest_pycollect_makemodule(
     if module_path.name == TEST and module_path.with_name(CASE).is_file():
         return FindingModule.from_parent(parent, path=module_path)
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Skip the test of a finding whose case asks more than its kernel can do."""
+    if pyfuncitem.getparent(FindingModule) is None:
+        return
+    from harness.fuzz.carries_out import why_not_carried_out
+    from harness.fuzz.case_file import CaseError, load_case
+    from harness.image.kernel_image import KernelImage
+
+    kernel = pyfuncitem.funcargs.get("kernel")
+    if not isinstance(kernel, KernelImage):
+        return
+    try:
+        case = load_case(pyfuncitem.path.with_name(CASE)).case
+    except (CaseError, OSError) as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    if (why := why_not_carried_out(case, kernel)) is not None:
+        unsupported(pyfuncitem.config, why)
 
 
 class FindingModule(pytest.Module):

@@ -14,6 +14,7 @@ import pytest
 from harness.fuzz.store import open_store
 from tests.cli.conftest import HARNESS, Run
 from tests.processes import left_after_a_while
+from tests.reader import TOP
 
 EMPTY_MAP = '{"entries": [{"base": 0, "length": 16777216, "type": 2}]}'
 
@@ -204,6 +205,17 @@ def test_a_display_s_memory_is_not_claimed_for_a_second_opinion(
     answer = harness("replay", "case.json", "--boot", "multiboot")
     assert answer.stdout.endswith("\ngood\n")
     assert "decides about what is at 0xfd000000" in answer.stderr
+
+
+def test_operations_that_a_kernel_cannot_carry_out_are_no_traceback(
+    harness: Run, tmp_path: Path
+) -> None:
+    with_everything(tmp_path)
+    answer = harness("replay", "case.json", "--kernel", TOP / "examples" / "pae")
+    assert answer.returncode == 2
+    said = " ".join(re.sub("[│╭╮╰╯─]", "", answer.stderr).split())
+    assert "the case has operations, and this kernel takes none" in said
+    assert "give the kernel that it was found with" in said
 
 
 def test_no_program_of_a_case_s_is_run(harness: Run, tmp_path: Path) -> None:

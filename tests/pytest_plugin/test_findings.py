@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,7 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.pool import Pool
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
+from harness.workload.operation import Kind, operation
 from tests.fuzz.bugs import rounds_the_start_down
 from tests.kernel.planted import TREE, SourceCopy
 
@@ -91,3 +94,27 @@ def test_what_is_missing_or_damaged_is_named(user: pytest.Pytester, findings: Pa
         [f"*{one} holds no case: *", f"*{other}: its kernel is not at */theirs/* any more: give *"]
     )
     assert "Traceback" not in result.stdout.str()
+
+
+def test_what_the_kernel_cannot_carry_out_is_skipped(
+    user: pytest.Pytester, findings: Path, kernel: KernelImage
+) -> None:
+    folder = user.mkdir("bare")
+    built = as_theirs(folder, kernel)
+    description = folder / "harness.toml"
+    description.write_text(re.sub(r"(?ms)^\[tape\].*?^(?=\[)", "", description.read_text()))
+    one, _ = sorted(findings.glob(f"*/{CASE}"))
+    said = json.loads(one.read_text())
+    said["case"]["steps"] = [operation(Kind.FRAMES_ALLOC, 1, 2)] * 3
+    one.write_text(json.dumps(said))
+
+    def replay(*flags: str) -> pytest.RunResult:
+        return user.runpytest_subprocess(
+            "-p", "no:cacheprovider", "-rs", "findings", f"--mm-kernel={folder}", *flags
+        )
+
+    result = replay()
+    result.assert_outcomes(skipped=1, passed=1)
+    result.stdout.fnmatch_lines(["SKIPPED*extra-0/test_finding.py*the case has operations*"])
+    replay("--mm-strict").assert_outcomes(failed=1, passed=1)
+    shutil.rmtree(build_directory(built.description, {}), ignore_errors=True)
