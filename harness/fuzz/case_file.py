@@ -54,15 +54,17 @@ def case_text(case: Case, kernel: KernelImage, group: str | None = None) -> str:
     return msgspec.json.format(msgspec.json.encode(file), indent=1).decode() + "\n"
 
 
-def load_case(path: Path) -> CaseFile:
-    """Read a case; raise :class:`CaseError`, or ``OSError``."""
-    data = path.read_bytes()
+def load_case(path: Path, advice: str = "take one as 'harness fuzz' leaves it") -> CaseFile:
+    """Read a case; raise :class:`CaseError`, which ends in ``advice``."""
     try:
+        data = path.read_bytes()
         if (found := msgspec.json.decode(data, type=_Header).format) != FORMAT:
-            raise CaseError(f"{path}: format {found}; this program reads {FORMAT}")
+            raise CaseError(f"{path}: format {found}; this program reads {FORMAT}: {advice}")
         return msgspec.json.decode(data, type=CaseFile)
+    except OSError as error:
+        raise CaseError(f"cannot read {path}: {error.strerror}; {advice}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise CaseError(f"{path} holds no case: {error}") from None
+        raise CaseError(f"{path} holds no case: {error}; {advice}") from None
 
 
 class _Header(msgspec.Struct):

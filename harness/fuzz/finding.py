@@ -29,6 +29,7 @@ CASE = "case.json"
 FIRST = "first-case.json"
 TEST, TEXT, PICTURE = "test_finding.py", "finding.txt", "map.svg"
 CONSOLE, CORE = "console.log", "memory.core"
+_MOVE_AWAY = "move its folder out of the campaign, and go on with --resume"
 _TEST = '''"""{summary}"""
 
 from pathlib import Path
@@ -84,9 +85,9 @@ def unfinished(findings: Path) -> Iterator[tuple[Path, CaseFile]]:
 
 
 def _noted(path: Path) -> CaseFile:
-    found = load_case(path)
+    found = load_case(path, _MOVE_AWAY)
     if found.group is None:
-        raise CaseError(f"{path} does not say what is wrong; move its folder away and go on")
+        raise CaseError(f"{path} does not say what is wrong; {_MOVE_AWAY}")
     return found
 
 

@@ -145,9 +145,12 @@ class Store:
         path = self.folder / _STATE
         if not path.exists():
             return None
-        counts = _read(path, Counts)
+        counts = _read(path, Counts, "move it away, and begin without --resume: all else is kept")
         if counts.format != FORMAT:
-            raise StoreError(f"{path}: format {counts.format}; this program reads {FORMAT}")
+            raise StoreError(
+                f"{path}: format {counts.format}; this program reads {FORMAT}: go on with the "
+                "version that began the campaign, or take another folder"
+            )
         return counts
 
     def write_counts(self, counts: Counts) -> None:
@@ -162,7 +165,7 @@ class Store:
     def corpus(self) -> Iterator[Kept]:
         """Yield the corpus, oldest first; raise :class:`StoreError`."""
         for path in self._cases():
-            yield _read(path, Kept)
+            yield _read(path, Kept, "move it away, and go on with --resume")
 
     def finding_folder(self, group: str) -> Path:
         """Return where a finding of this group belongs."""
@@ -201,8 +204,11 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value).decode() + "\n"
 
 
-def _read(path: Path, kind: type[T]) -> T:
+def _read(path: Path, kind: type[T], advice: str) -> T:
+    """Return what a file holds; raise :class:`StoreError`, which ends in ``advice``."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}; {advice}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise StoreError(f"{path} is damaged: {error}; move it away and go on") from None
+        raise StoreError(f"{path} is damaged: {error}; {advice}") from None

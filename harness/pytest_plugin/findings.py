@@ -18,6 +18,7 @@ from harness.pytest_plugin.support import unsupported
 
 TEST = "test_finding.py"
 CASE = "case.json"
+_BRING_BACK = "bring it back, or remove its folder"
 
 
 def pytest_pycollect_makemodule(
@@ -42,8 +43,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     if not isinstance(kernel, KernelImage):
         return
     try:
-        case = load_case(pyfuncitem.path.with_name(CASE)).case
-    except (CaseError, OSError) as error:
+        case = load_case(pyfuncitem.path.with_name(CASE), _BRING_BACK).case
+    except CaseError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
     if (why := why_not_carried_out(case, kernel)) is not None:
         unsupported(pyfuncitem.config, why)
@@ -79,8 +80,8 @@ class FindingModule(pytest.Module):
             return {}
         case = self.path.with_name(CASE)
         try:
-            kernel = load_case(case).kernel
-        except (CaseError, OSError) as error:
+            kernel = load_case(case, _BRING_BACK).kernel
+        except CaseError as error:
             raise self.CollectError(str(error)) from None
         if not Path(kernel.path).exists():
             raise self.CollectError(

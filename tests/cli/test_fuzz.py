@@ -102,6 +102,41 @@ def test_a_killed_campaign_s_folder_is_known(harness: Run, tmp_path: Path) -> No
     assert "holds a campaign" in answer.stderr
 
 
+@pytest.mark.parametrize("unreadable", [False, True])
+@pytest.mark.parametrize(
+    ("name", "without_resume", "advice"),
+    [
+        ("campaign.json", True, "move it away, and begin without --resume: all else is kept"),
+        ("corpus/000000.json", False, "move it away, and go on with --resume"),
+        (
+            "findings/one/first-case.json",
+            False,
+            "move its folder out of the campaign, and go on with --resume",
+        ),
+    ],
+)
+def test_the_advice_on_a_damaged_file_helps(
+    harness: Run, tmp_path: Path, name: str, without_resume: bool, advice: str, unreadable: bool
+) -> None:
+    campaign = ("fuzz", "--cases", "2", "--jobs", "1", "--memory", "16M", "--coverage", "none")
+    assert harness(*campaign).returncode == 0
+    damaged = tmp_path / "fuzz" / name
+    damaged.parent.mkdir(exist_ok=True)
+    damaged.unlink(missing_ok=True)
+    if unreadable:
+        damaged.mkdir()
+    else:
+        damaged.write_text("{")
+    answer = harness(*campaign, "--resume")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"harness: {'cannot read ' * unreadable}fuzz/{name}")
+    assert answer.stderr.endswith(f"; {advice}\n")
+    away = damaged.parent if "folder" in advice else damaged
+    away.rename(tmp_path / "away")
+    answer = harness(*campaign, *(() if without_resume else ("--resume",)))
+    assert answer.returncode == 0, answer.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_a_campaign_that_is_to_stop_ends_in_a_summary(
@@ -155,7 +190,8 @@ def test_what_is_no_case_is_a_user_s_mistake(harness: Run, tmp_path: Path) -> No
     (tmp_path / "case.json").write_text("{}")
     answer = harness("replay", "case.json")
     assert answer.returncode == 2
-    assert "holds no case" in answer.stderr
+    assert "case.json holds no case" in answer.stderr
+    assert answer.stderr.endswith("; take one as 'harness fuzz' leaves it\n")
 
 
 def with_everything(tmp_path: Path, **shape: object) -> None:

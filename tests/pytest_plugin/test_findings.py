@@ -91,9 +91,16 @@ def test_what_is_missing_or_damaged_is_named(user: pytest.Pytester, findings: Pa
     result = user.runpytest_subprocess("-p", "no:cacheprovider", "findings")
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines_random(
-        [f"*{one} holds no case: *", f"*{other}: its kernel is not at */theirs/* any more: give *"]
+        [
+            f"*{one} holds no case: *; bring it back, or *",
+            f"*{other}: its kernel is not at */theirs/* any more: give *",
+        ]
     )
     assert "Traceback" not in result.stdout.str()
+    named = f"--mm-kernel={TREE / 'kernel'}"
+    result = user.runpytest_subprocess("-p", "no:cacheprovider", "findings", named)
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines([f"{one} holds no case: *; bring it back, or remove its folder"])
 
 
 def test_what_the_kernel_cannot_carry_out_is_skipped(
