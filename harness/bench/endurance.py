@@ -19,6 +19,7 @@ from harness.fuzz.job import HANG
 from harness.fuzz.store import open_store
 from harness.fuzz.subject import Subject
 from harness.image.kernel_image import KernelImage
+from harness.machine.errors import MachineError
 
 MEMORY = 64 << 20
 CASES = 100_000
@@ -26,11 +27,15 @@ WORKERS_A_CORE = 2
 """So that each has to wait for the others: a deadline that heeds the wall clock would run out."""
 LOOK_SECONDS = 5.0
 TENTH = 10
+"""Of a worker's looks, those that are compared; one with fewer looks than this has no tenth."""
 FIGURES = ("fuzz_memory_growth", "fuzz_wrong_timeouts")
 
 
 def measure(kernel: KernelImage) -> list[Measurement]:
-    """Judge 100,000 cases without tapes, and look at the workers' memory on the way."""
+    """Judge 100,000 cases without tapes, and look at the workers' memory on the way.
+
+    Raise :class:`MachineError` when no worker lived long enough to tell whether its memory grows.
+    """
     silent = replace(kernel, description=replace(kernel.description, tape=None))
     jobs = WORKERS_A_CORE * len(CORES)
     plan = Plan(Subject(silent), MEMORY, jobs=jobs, most_cases=CASES)
@@ -50,6 +55,7 @@ def measure(kernel: KernelImage) -> list[Measurement]:
             for worker in multiprocessing.active_children():
                 if worker.pid is not None:
                     looks[worker.pid].append(sum(_own_bytes(pid) for pid in _family(worker.pid)))
+    seconds = time.monotonic() - started
     groups = [finding.group for finding in findings]
     details = {
         "cases": float(counts.cases),
@@ -57,11 +63,18 @@ def measure(kernel: KernelImage) -> list[Measurement]:
         "lost": float(counts.lost),
         "findings": float(len(groups)),
         "workers": float(jobs),
-        "cases/s": counts.cases / (time.monotonic() - started),
+        "cases/s": counts.cases / seconds,
     }
     details |= {f"{folder}: {group}": 1.0 for group in groups}
     timeouts = float(sum(group.startswith(HANG) for group in groups))
-    growth, kept = _growth(list(looks.values()))
+    long = [taken for taken in looks.values() if len(taken) >= TENTH]
+    if not long:
+        raise MachineError(
+            f"fuzz_memory_growth cannot be measured: in {seconds:.0f} s, {counts.cases} cases, no "
+            f"worker lived for {TENTH} looks at its memory, {LOOK_SECONDS:g} s apart; let it judge "
+            f"more cases, or find out why {counts.lost} were lost"
+        )
+    growth, kept = _growth(long)
     return [
         Measurement("fuzz_memory_growth", growth, "times", 1.1, False, details | kept),
         Measurement("fuzz_wrong_timeouts", timeouts, "kinds", 0, False, details),
@@ -83,8 +96,8 @@ def _growth(looks: list[list[int]]) -> tuple[float, dict[str, float]]:
     """Return how much more memory any worker has at the end than after a tenth of the time."""
     worst, details = 0.0, {}
     for taken in looks:
-        part = max(1, len(taken) // TENTH)
-        early = statistics.median(taken[part : 2 * part] or taken)
+        part = len(taken) // TENTH
+        early = statistics.median(taken[part : 2 * part])
         late = statistics.median(taken[-part:])
         if late / early > worst:
             worst = late / early
