@@ -26,6 +26,8 @@ from harness.fuzz.finding import Finding, known_groups
 from harness.fuzz.possible import why_impossible
 from harness.fuzz.store import Counts, Store, StoreError, open_store
 from harness.fuzz.subject import Source, Subject, choose_subject
+from harness.image.kernel_image import KernelImage
+from harness.machine.guest import BOOT_TIMEOUT
 from harness.machine.spec import MachineSpec
 from harness.maps.memory_map import LEAST_MEMORY, MemoryMap
 
@@ -159,6 +161,8 @@ def _run(
             _shown(quiet) as show,
             contextlib.closing(run_campaign(plan, store)) as states,
         ):
+            if (why := _why_slow(plan.subject.kernel)) is not None:
+                show(why, True)
             for progress in states:
                 raise_lost_stop()
                 for note in progress.notes:
@@ -171,6 +175,21 @@ def _run(
     except (KeyboardInterrupt, Terminated) as stop:
         return progress, stop
     return progress, None
+
+
+def _why_slow(kernel: KernelImage) -> str | None:
+    """Return what makes each case slow, and what to do about it."""
+    description = kernel.description
+    if description.console.ready is not None:
+        return None
+    write = f"write it into {description.path}"
+    if description.path is None:
+        write = f"begin a description with 'harness init {kernel.path}', and write it there"
+    return (
+        "harness: slow: nothing says by which line the kernel tells that it is ready, so each case "
+        f"waits until it halts, or for {BOOT_TIMEOUT:g} s of CPU time; {write}, under [console], "
+        "such as ready = '^ready$'"
+    )
 
 
 @contextlib.contextmanager

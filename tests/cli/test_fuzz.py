@@ -13,6 +13,7 @@ import pytest
 
 from harness.fuzz.store import open_store
 from tests.cli.conftest import HARNESS, Run
+from tests.machine.kernels import READY, assemble
 from tests.processes import left_after_a_while
 from tests.reader import TOP
 
@@ -100,6 +101,26 @@ def test_a_killed_campaign_s_folder_is_known(harness: Run, tmp_path: Path) -> No
     answer = harness("fuzz", "--cases", "1")
     assert answer.returncode == 2
     assert "holds a campaign" in answer.stderr
+
+
+def test_a_kernel_that_nobody_hears_say_ready_is_slow_and_that_is_said_once(
+    harness: Run, tmp_path: Path
+) -> None:
+    assemble(tmp_path, READY)
+    campaign = ("fuzz", "--cases", "2", "--jobs", "1", "--memory", "16M", "--coverage", "none")
+    answer = harness(*campaign, "--folder", "bare", "--kernel", "kernel.elf")
+    assert answer.stderr.count("each case waits until it halts, or for 10 s of CPU time") == 1
+    assert "begin a description with 'harness init kernel.elf', and write it there" in answer.stderr
+    assert harness("init", "kernel.elf").returncode == 0
+    answer = harness(*campaign, "--folder", "begun", "--kernel", "harness.toml")
+    assert f"write it into {tmp_path / 'harness.toml'}, under [console], such" in answer.stderr
+    description = (tmp_path / "harness.toml").read_text()
+    assert description.count("# ready = '^ready'") == 1
+    told = description.replace("# [console]", "[console]").replace("# ready =", "ready =")
+    (tmp_path / "harness.toml").write_text(told)
+    answer = harness(*campaign, "--folder", "told", "--kernel", "harness.toml")
+    assert answer.returncode == 0
+    assert answer.stderr == ""
 
 
 @pytest.mark.parametrize("unreadable", [False, True])
