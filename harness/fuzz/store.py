@@ -40,6 +40,8 @@ _LONGEST_NAME = 60
 SPARE_BYTES = 256 << 10
 """Kept free for the last writes before a campaign ends because its disk is full."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_ANOTHER = "take another --folder"
 _LEFTOVER = re.compile(r"\.[\w-]+\.(json|txt|py|svg|log|core)\.\w{8}")
 """A file that was being written when somebody killed the writer."""
 
@@ -60,14 +62,39 @@ def written_to(place: Path) -> Iterator[None]:
     except CannotWrite:
         raise
     except OSError as error:
-        where = error.filename or place
         if error.errno in _NO_ROOM:
             what = "make room there, and go on with --resume: what was found is kept"
         elif error.errno == errno.ENOENT:
             what = "put the campaign's folder back, or begin another one"
-        else:
+        elif error.errno in _NOT_ALLOWED:
             what = "let it be written to, and go on with --resume"
-        raise CannotWrite(f"cannot write to {where}: {error.strerror or error}; {what}") from None
+        else:
+            what = "mend that, and go on with --resume"
+        raise _cannot_write(error, place, what) from None
+
+
+@contextmanager
+def _made_in(folder: Path) -> Iterator[None]:
+    """Do the same where a campaign's folder is made or opened: it may be no place for one."""
+    try:
+        yield
+    except FileExistsError as error:
+        raise _cannot_write(error, folder, _ANOTHER, "it is no folder") from None
+    except FileNotFoundError as error:
+        raise _cannot_write(error, folder, _ANOTHER, "no folder can be made there") from None
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            what = f"make room there, or {_ANOTHER}"
+        elif error.errno in _NOT_ALLOWED:
+            what = f"let it be written to, or {_ANOTHER}"
+        else:
+            what = _ANOTHER
+        raise _cannot_write(error, folder, what) from None
+
+
+def _cannot_write(error: OSError, place: Path, what: str, why: str | None = None) -> CannotWrite:
+    where, why = error.filename or place, why or error.strerror or str(error)
+    return CannotWrite(f"cannot write to {where}: {why}; {what}")
 
 
 @dataclass(frozen=True)
@@ -104,7 +131,7 @@ class Store:
         self._corpus = folder / "corpus"
         self.findings = folder / "findings"
         self._spare = folder / ".spare"
-        with written_to(folder):
+        with _made_in(folder):
             for needed in (self._corpus, self.findings):
                 needed.mkdir(exist_ok=True)
             self._tidy()
@@ -176,15 +203,11 @@ class Store:
 @contextmanager
 def open_store(folder: Path) -> Iterator[Store]:
     """Make or open a campaign's folder; for one process at a time. Raise :class:`StoreError`."""
-    with written_to(folder):
+    with _made_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        try:
-            # Gone with the process, however that ends.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(f"another campaign is at work in {folder}") from None
+        _lock(descriptor, folder)
         store = Store(folder)
         try:
             yield store
@@ -192,6 +215,18 @@ def open_store(folder: Path) -> Iterator[Store]:
             store.close()
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    """Keep others out of a folder; the lock is gone with the process, however that ends."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StoreError(
+            f"another campaign is at work in {folder}: wait for its end, or {_ANOTHER}"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"cannot lock {folder}: {error.strerror}; {_ANOTHER}") from None
 
 
 def write_new(path: Path, text: str) -> None:

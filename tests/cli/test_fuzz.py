@@ -67,6 +67,29 @@ def test_a_campaign_that_goes_on_keeps_its_coverage(harness: Run, tmp_path: Path
         assert f"with --coverage none, and this one is with {other}: leave" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("/proc/x", "/proc/x: no folder can be made there; take another --folder"),
+        ("/proc", "/proc/corpus: no folder can be made there; take another --folder"),
+        ("/sys/x", r"/sys/x: .*; let it be written to, or take another --folder"),
+        ("loop", "loop: it is no folder; take another --folder"),
+        ("of-file", "of-file/corpus: it is no folder; take another --folder"),
+        ("of-file/corpus/x", "of-file/corpus/x: Not a directory; take another --folder"),
+        ("a" * 300, "a{300}: File name too long; take another --folder"),
+    ],
+)
+def test_a_place_that_can_hold_no_campaign_is_named(
+    harness: Run, tmp_path: Path, folder: str, said: str
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "of-file").mkdir()
+    (tmp_path / "of-file" / "corpus").write_text("")
+    answer = harness("fuzz", "--cases", "1", "--folder", folder)
+    assert answer.returncode == 3
+    assert re.fullmatch(f"harness: cannot write to {said}\n", answer.stderr), answer.stderr
+
+
 def test_a_duration_that_is_none_is_refused(harness: Run) -> None:
     answer = harness("fuzz", "--time", "soon")
     assert answer.returncode == 2

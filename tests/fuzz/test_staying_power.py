@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -32,7 +33,7 @@ from harness.fuzz.finding import (
     write_finding,
 )
 from harness.fuzz.shrink import Shrunk
-from harness.fuzz.store import CannotWrite, Counts, open_store
+from harness.fuzz.store import CannotWrite, Counts, StoreError, open_store
 from harness.fuzz.subject import Subject
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import MachineError
@@ -145,8 +146,19 @@ def test_a_folder_that_is_gone_ends_a_campaign_in_a_sentence(
 
 def test_a_folder_that_nobody_may_write_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotWrite, match=r"cannot write to .*file"), open_store(tmp_path / "file"):
-        pass
+    with pytest.raises(CannotWrite, match=r"write to .*file: it is no folder"):
+        open_store(tmp_path / "file").__enter__()
+
+
+def test_a_file_system_without_locks_is_not_taken_for_another_campaign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with pytest.raises(StoreError, match=r"cannot lock .*: No locks available; take another"):
+        open_store(tmp_path).__enter__()
 
 
 def killed_at(write: int, work: Callable[[], None]) -> bool:
