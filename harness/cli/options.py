@@ -11,9 +11,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from harness.image import find as find_kernel
-from harness.image.build import build_directory
+from harness.image.build import build, build_directory
 from harness.image.description import Description
+from harness.image.elf import load_kernel
 from harness.image.find import describe, is_built
 from harness.image.kernel_image import KernelImage
 from harness.image.schema.running import Preset
@@ -185,9 +185,11 @@ def load_or_build(path: Path | None, variables: dict[str, str]) -> KernelImage:
     if path is not None and is_built(path):
         if variables:
             raise click.UsageError(f"--build has no effect: {path} is a built kernel")
-    elif _is_new(describe(path), variables):
+        return load_kernel(path, Description.none())
+    description = describe(path)
+    if _is_new(description, variables):
         click.echo(f"harness: building {path or 'the bundled kernel'}", err=True)
-    return find_kernel.load_or_build(path, variables)
+    return build(description, variables)
 
 
 def description_for_core(path: Path | None) -> Description | None:

@@ -27,7 +27,7 @@ from harness.image.schema.running import (
 )
 from harness.image.schema.spaces import AddressSpaces
 from harness.image.schema.types import DeclaredType
-from harness.image.toml_table import TableReader, Where, read_toml
+from harness.image.toml_table import Lines, TableReader, read_toml
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Description:
     coverage: Coverage | None = None
     path: Path | None = field(default=None, metadata={"toml": False})
     """Where it was read from."""
-    lines: Mapping[Where, int] = field(
-        default_factory=dict, hash=False, compare=False, repr=False, metadata={"toml": False}
+    lines: Lines = field(
+        default_factory=Lines, hash=False, compare=False, repr=False, metadata={"toml": False}
     )
-    """Line, from 1, of each of its tables and keys."""
+    """Where each of its tables and keys stands."""
 
     @property
     def source(self) -> Path | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from harness.image.description import Description
-from harness.image.toml_table import Where, key_name, key_of, nearest_line
+from harness.image.toml_table import Where, key_name, key_of
 
 
 def position(description: Description, part: object, text: str) -> str:
@@ -29,7 +29,7 @@ def position(description: Description, part: object, text: str) -> str:
 
 def _place(description: Description, where: Where) -> str:
     file = description.path or "description"
-    return f"{file}:{nearest_line(description.lines, where)}: {key_name(where)}"
+    return f"{file}:{description.lines.nearest(where)}: {key_name(where)}"
 
 
 def _walk(value: object, where: Where) -> Iterator[tuple[Where, object]]:

@@ -13,6 +13,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,24 +25,31 @@ Where = tuple[str | int, ...]
 T = TypeVar("T")
 
 
+class Lines:
+    """The line, from 1, of each table and key of valid TOML: only errors ask, and it takes long."""
+
+    def __init__(self, text: str = "") -> None:
+        self._text = text
+
+    @cached_property
+    def known(self) -> Mapping[Where, int]:
+        """All of them."""
+        return _locate(self._text)
+
+    def nearest(self, where: Where) -> int:
+        """Return the line of ``where``, or of the nearest that encloses it."""
+        while where and where not in self.known:
+            where = where[:-1]
+        return self.known.get(where, 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class TomlDocument:
-    """A parsed file and the line, from 1, of each of its tables and keys."""
+    """A parsed file."""
 
     path: Path
     values: dict[str, Any]
-    lines: Mapping[Where, int]
-
-    def line(self, where: Where) -> int:
-        """Return the line of ``where``, or of the nearest that encloses it."""
-        return nearest_line(self.lines, where)
-
-
-def nearest_line(lines: Mapping[Where, int], where: Where) -> int:
-    """Return the line of ``where``, or of the nearest that encloses it."""
-    while where and where not in lines:
-        where = where[:-1]
-    return lines.get(where, 1)
+    lines: Lines
 
 
 LARGEST_FILE = 1 << 20
@@ -52,7 +60,7 @@ def read_toml(path: Path) -> TomlDocument:
     """Parse ``path``; raise :class:`DescriptionError` when it cannot be read or is not TOML."""
     text = _read(path)
     try:
-        return TomlDocument(path, tomllib.loads(text), _locate(text))
+        return TomlDocument(path, tomllib.loads(text), Lines(text))
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", place)
@@ -150,7 +158,7 @@ class TableReader:
     def error(self, where: Where, message: str) -> DescriptionError:
         """Return an error that names the file, the line and the key of ``where``."""
         name = key_name(where)
-        line = self._document.line(where)
+        line = self._document.lines.nearest(where)
         subject = f"{name}: " if name else ""
         return DescriptionError(f"{self._document.path}:{line}: {subject}{message}")
 
@@ -161,7 +169,7 @@ class TableReader:
     def _table(self, schema: type[T], values: Any, where: Where, extra: Mapping[str, object]) -> T:
         if not isinstance(values, dict):
             raise self.error(where, "must be a table")
-        hints = typing.get_type_hints(schema)
+        hints = _hints(schema)  # type: ignore[arg-type]  # classes are hashable
         # Schemas are dataclasses, which a type variable cannot say.
         fields = {key_of(f): f for f in dataclasses.fields(schema) if f.metadata.get("toml", True)}  # type: ignore[arg-type]
         self._reject_unknown(values, fields, where)
@@ -241,6 +249,12 @@ class TableReader:
         if not isinstance(value, dict):
             raise self.error(where, "must be a table")
         return {key: self._value(hint, item, (*where, key)) for key, item in value.items()}
+
+
+@cache
+def _hints(schema: type[object]) -> dict[str, Any]:
+    """Return the types of a schema's fields; there are as many as there are kinds of tables."""
+    return typing.get_type_hints(schema)
 
 
 def key_of(item: dataclasses.Field[Any]) -> str:
