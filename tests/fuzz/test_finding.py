@@ -95,6 +95,19 @@ def test_what_operations_did_is_blamed_and_kept_in_the_core(
     assert {one.kind for one in kept} >= {"free-lists.frames-counter"}
 
 
+def test_what_is_wrong_at_ready_is_not_blamed_on_operations(
+    writer: Writer, source_copy: SourceCopy
+) -> None:
+    """Each operation changes the counter, which was wrong before: the boot is to blame."""
+    right = "zone->free_frames += 1u << order;"
+    wrong = source_copy.plant("mm/frames/buddy.c", right, right.replace("<<", "<< !order <<"))
+    finding = writer.write(Case(MEMORY, PLAIN, steps=(operation(Kind.FRAMES_ALLOC, 1, 8),)), wrong)
+    assert finding.group.startswith("free-lists.frames-counter")
+    by = r"last written by \w+ \(\S*mm/frames/buddy\.c:\d+\).*\n.*called from .*\bmm_init\b"
+    assert re.search(by, writer.text()), writer.text()[-3000:]
+    assert "tape_run" not in writer.text()
+
+
 def test_a_panic_is_told_by_its_backtrace(writer: Writer, source_copy: SourceCopy) -> None:
     wrong = source_copy.plant(
         "mm/frames/buddy.c", "    zone->frees++;", "    zone->frees++;\n    ASSERT(order != 3);"
