@@ -21,9 +21,10 @@ class Terminated(SystemExit):
 
 
 def heed_stops() -> None:
-    """Note the signals that ask us to stop, from now on."""
+    """Note the signals that ask us to stop, from now on; ``nohup`` has the last word on its own."""
     for number in STOPS:
-        signal.signal(number, _note)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _note)
     sys.unraisablehook = _tell_of_others
 
 

@@ -101,3 +101,21 @@ def test_a_stop_that_python_drops_is_neither_lost_nor_shown(
     assert "Exception ignored" not in done.stderr
     assert ("KeyboardInterrupt" in done.stderr) == (number == signal.SIGINT)
     assert done.returncode == code
+
+
+def test_nohup_goes_on_when_the_terminal_goes(tmp_path: Path) -> None:
+    command = ["nohup", HARNESS, "fuzz", "--folder", tmp_path / "campaign", "--cases", "60"]
+    with subprocess.Popen(
+        [*command, "--jobs", "1", "--coverage", "none"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        said = next(line for line in process.stdout if "cases" in line)
+        os.killpg(process.pid, signal.SIGHUP)
+        said += process.stdout.read()
+    assert process.returncode == 0, said
+    assert " 0 lost;" in said
