@@ -40,8 +40,10 @@ _REPORTING = {"panic", "pvpanic", "assert", "abort", "die", "oops", "bug", "halt
 }
 """Words in names of functions and source files that tell of an error and do not make it."""
 
-_DETAILS = re.compile(r"\([^)]*\)|\b0x[0-9a-f]+(-0x[0-9a-f]+)?|\b\d+\b|\b[0-9a-f]{2}(?= |$)")
+_ASIDES = re.compile(r" ?\([^)]*\)")
+_NUMBERS = re.compile(r"\b0x[0-9a-f]+(-0x[0-9a-f]+)?|\b\d+\b|\b[0-9a-f]{2}(?= |$)")
 """What differs between two sightings of one bug."""
+_LEFT_OUT = "…"
 _PLURALS = {
     "frames": "frame",
     "pages": "page",
@@ -170,6 +172,7 @@ def _owners(inspection: Inspection, frames: range) -> str:
 def _words(text: str, inspection: Inspection | None = None) -> str:
     """Return a text without numbers, names of zones, and what goes with one or several."""
     zones = {zone.name for zone in inspection.model.zones} if inspection else set()
-    words = _DETAILS.sub("", text).replace(" 's", "'s").replace(" ,", ",").split()
-    kept = [_PLURALS.get(word, word) for word in words if word not in zones]
+    words = _NUMBERS.sub(_LEFT_OUT, _ASIDES.sub("", text)).split()
+    told = [_LEFT_OUT if word in zones else _PLURALS.get(word, word) for word in words]
+    kept = [word for word, before in zip(told, ["", *told], strict=False) if word != before]
     return shorten(" ".join(kept), LONGEST, placeholder="").rstrip(" ,:;")

@@ -88,7 +88,7 @@ def test_words_have_no_numbers_in_them() -> None:
     )
     assert group_of([one], (), None, PC) == group_of([two], (), None, PC)
     assert group_of([one], (), None, PC) == (
-        "contents.boot-loader: module's string holds where it had"
+        "contents.boot-loader: module …'s string holds … where it had …"
     )
 
 
@@ -127,7 +127,7 @@ def test_a_forgotten_reservation_is_one_bug_wherever_it_shows(
         for shape in (BootInformationShape(), low, near)
     ]
     found = [attempt(case, wrong, pool) for case in cases]
-    assert {one.group for one in found} == {"frames.free-reserved: the boot loader's module"}
+    assert {one.group for one in found} == {"frames.free-reserved: the boot loader's module …"}
     assert len({one.violations[0].kind for one in found}) > 1
 
 
