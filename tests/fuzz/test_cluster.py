@@ -40,6 +40,7 @@ MEMORY = 16 << 20
 PAST_SEEDS = 1000
 """Cases after which a campaign has no more of those that it begins with."""
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,13 @@ def test_a_finding_comes_back_with_all_its_files(
     assert load_guest(folder / "memory.core").kernel.contents == wrong.contents
 
 
-def test_ctrl_c_ends_it_and_the_cluster_is_free_again(running: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stop", "status", "last"),
+    [(signal.SIGINT, INTERRUPTED, b"harness: interrupted\n"), (signal.SIGTERM, TERMINATED, b"")],
+)
+def test_a_stop_ends_it_and_the_cluster_is_free_again(
+    running: Cluster, tmp_path: Path, stop: signal.Signals, status: int, last: bytes
+) -> None:
     words = ("fuzz", "--memory", "16M", "--scheduler", running.file, "--folder", tmp_path / "fuzz")
     process = subprocess.Popen([HARNESS, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     deadline = time.monotonic() + START_SECONDS
@@ -113,12 +120,12 @@ def test_ctrl_c_ends_it_and_the_cluster_is_free_again(running: Cluster, tmp_path
         assert time.monotonic() < deadline
         time.sleep(0.05)
     asked = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     said, errors = process.communicate(timeout=30)
     assert time.monotonic() - asked < 5  # a second on a machine with nothing else to do
-    assert process.returncode == INTERRUPTED
+    assert process.returncode == status
     assert b"cases: " in said
-    assert errors.endswith(b"harness: interrupted\n")
+    assert errors.endswith(last)
     assert b"Traceback" not in errors
 
 
