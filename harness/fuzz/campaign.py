@@ -11,9 +11,10 @@ from random import Random
 
 from harness.fuzz.attempt import Attempt
 from harness.fuzz.borders import borders
+from harness.fuzz.carries_out import kinds_of
 from harness.fuzz.case import Case
 from harness.fuzz.cluster_error import require_cluster
-from harness.fuzz.corpus import CPUS, Corpus, command_lines, kinds_of, seeds
+from harness.fuzz.corpus import CPUS, Corpus, command_lines, seeds
 from harness.fuzz.finding import (
     Finding,
     known_groups,

@@ -1,11 +1,19 @@
-"""Whether a kernel can carry out the operations of a case, which may come from another one."""
+"""Which operations a kernel can carry out; a case may come from another one."""
 
 from __future__ import annotations
 
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import kinds_of
 from harness.image.kernel_image import KernelImage
 from harness.workload.operation import Kind
+from harness.workload.tape_format import TapeFormat
+
+
+def kinds_of(kernel: KernelImage) -> tuple[Kind, ...]:
+    """Return the operations that the kernel carries out; none when it has no tapes."""
+    if kernel.description.tape is None:
+        return ()
+    numbers = TapeFormat.of(kernel).kinds
+    return tuple(kind for kind in Kind if numbers[kind] >= 0)
 
 
 def why_not_carried_out(case: Case, kernel: KernelImage) -> str | None:

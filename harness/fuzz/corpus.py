@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from harness.fuzz.attempt import Attempt
+from harness.fuzz.carries_out import kinds_of
 from harness.fuzz.case import Case
 from harness.fuzz.steps import change_steps
 from harness.fuzz.store import Kept
@@ -13,8 +14,6 @@ from harness.image.kernel_image import KernelImage
 from harness.maps import library
 from harness.maps.memory_map import MemoryMap
 from harness.maps.scale import scale
-from harness.workload.operation import Kind
-from harness.workload.tape_format import TapeFormat
 
 CPUS = (Case.cpu, "486", "486,-pse", "pentium", "qemu32,-pge", "pentium3")
 """CPU models: with and without 4 MiB pages, global pages and the ``cpuid`` that tells of them."""
@@ -83,11 +82,3 @@ def command_lines(kernel: KernelImage) -> tuple[str, ...]:
     description = kernel.description
     presets = [preset.append for preset in description.presets if not preset.variables]
     return tuple(dict.fromkeys(["", *presets, *description.fuzz.append]))
-
-
-def kinds_of(kernel: KernelImage) -> tuple[Kind, ...]:
-    """Return the operations that the kernel carries out; none when it has no tapes."""
-    if kernel.description.tape is None:
-        return ()
-    numbers = TapeFormat.of(kernel).kinds
-    return tuple(kind for kind in Kind if numbers[kind] >= 0)

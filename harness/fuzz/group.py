@@ -41,8 +41,8 @@ _REPORTING = {"panic", "pvpanic", "assert", "abort", "die", "oops", "bug", "halt
 """Words in names of functions and source files that tell of an error and do not make it."""
 
 _ASIDES = re.compile(r" ?\([^)]*\)")
+"""What is in parentheses, which differs between two sightings of one bug; so do numbers."""
 _NUMBERS = re.compile(r"\b0x[0-9a-f]+(-0x[0-9a-f]+)?|\b\d+\b|\b[0-9a-f]{2}(?= |$)")
-"""What differs between two sightings of one bug."""
 _LEFT_OUT = "…"
 _PLURALS = {
     "frames": "frame",
@@ -174,5 +174,5 @@ def _words(text: str, inspection: Inspection | None = None) -> str:
     zones = {zone.name for zone in inspection.model.zones} if inspection else set()
     words = _NUMBERS.sub(_LEFT_OUT, _ASIDES.sub("", text)).split()
     told = [_LEFT_OUT if word in zones else _PLURALS.get(word, word) for word in words]
-    kept = [word for word, before in zip(told, ["", *told], strict=False) if word != before]
-    return shorten(" ".join(kept), LONGEST, placeholder="").rstrip(" ,:;")
+    once = re.sub(f"{_LEFT_OUT}( {_LEFT_OUT})+", _LEFT_OUT, " ".join(told))
+    return shorten(once, LONGEST, placeholder="").rstrip(" ,:;")

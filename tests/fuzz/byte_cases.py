@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from harness.fuzz.attempt import Attempt
 from harness.fuzz.borders import borders
+from harness.fuzz.carries_out import kinds_of
 from harness.fuzz.case import Case, Step
-from harness.fuzz.corpus import RECENT, command_lines, kinds_of
+from harness.fuzz.corpus import RECENT, command_lines
 from harness.fuzz.sound import FREED_BY, sound
 from harness.fuzz.steps import LARGEST_FILLED, SLOTS
 from harness.image.kernel_image import KernelImage

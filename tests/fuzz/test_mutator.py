@@ -6,8 +6,9 @@ from dataclasses import fields
 from random import Random
 
 from harness.fuzz.borders import borders
+from harness.fuzz.carries_out import kinds_of
 from harness.fuzz.case import Case
-from harness.fuzz.corpus import CPUS, command_lines, kinds_of, plain_seeds, seeds
+from harness.fuzz.corpus import CPUS, command_lines, plain_seeds, seeds
 from harness.fuzz.map_changes import change_map
 from harness.fuzz.mutator import mutate
 from harness.fuzz.possible import why_impossible
