@@ -220,7 +220,7 @@ def _line(progress: Progress) -> str:
     last = progress.last_new_edge if progress.edges else progress.last_new
     return (
         f"{counts.cases} cases, {rate:.0f}/s, {edges}{progress.features} features, "
-        f"{progress.kept} kept, {len(progress.findings)} findings, "
+        f"{progress.kept} kept, {len(progress.findings)} new findings, "
         f"last new {'edge' if edges else 'feature'} {time.monotonic() - last:.0f} s ago"
     )
 
