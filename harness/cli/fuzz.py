@@ -24,7 +24,7 @@ from harness.fuzz.campaign import Plan, Progress, run_campaign
 from harness.fuzz.case_words import case_in_words
 from harness.fuzz.finding import Finding, known_groups
 from harness.fuzz.possible import why_impossible
-from harness.fuzz.store import Counts, Store, StoreError, open_store
+from harness.fuzz.store import Store, StoreError, open_store
 from harness.fuzz.subject import Source, Subject, choose_subject
 from harness.image.kernel_image import KernelImage
 from harness.machine.guest import BOOT_TIMEOUT
@@ -69,9 +69,7 @@ class DurationType(click.ParamType[float]):
 @click.option(
     "--seed",
     type=int,
-    default=0,
-    show_default=True,
-    help="Of the chances taken; a campaign that goes on keeps its own.",
+    help="Of the chances taken. Default: 0; a campaign that goes on keeps its own.",
 )
 @click.option(
     "--folder",
@@ -96,7 +94,7 @@ def fuzz(
     cases: int | None,
     jobs: int | None,
     scheduler: str | None,
-    seed: int,
+    seed: int | None,
     folder: Path,
     coverage: str | None,
     resume: bool,
@@ -154,7 +152,7 @@ def _run(
     plan: Plan, store: Store, quiet: bool
 ) -> tuple[Progress, KeyboardInterrupt | Terminated | None]:
     """Run the campaign; return how far it came, and what Ctrl-C or SIGTERM raised."""
-    progress = Progress(store.counts() or Counts(plan.subject.kernel.digest, plan.seed))
+    progress = Progress(store.counts() or plan.counts())
     told = 0
     try:
         with (

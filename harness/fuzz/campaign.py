@@ -41,7 +41,8 @@ class Plan:
     subject: Subject
     memory: int
     """RAM of most machines, in bytes; some have less."""
-    seed: int = 0
+    seed: int | None = None
+    """Of the chances taken; None for the campaign's own, which is 0 for a new one."""
     jobs: int | None = 1
     """Worker processes, None for one a core; on a cluster the most jobs at a time, None for as many
     as keep its workers busy."""
@@ -51,6 +52,10 @@ class Plan:
     """… and for how long, apart from what is to be shrunk then."""
     scheduler: str | None = None
     """Address of a cluster's scheduler, or the file that it writes; None: work on this machine."""
+
+    def counts(self) -> Counts:
+        """Return those of a campaign that begins."""
+        return Counts(self.subject.kernel.digest, self.seed or 0)
 
 
 @dataclass
@@ -83,8 +88,8 @@ def run_campaign(plan: Plan, store: Store) -> Generator[Progress, None, None]:
     """Yield how far the campaign is, after each result; one value that changes.
 
     A store that holds a campaign goes on with it; with one job the same seed gives the same cases.
-    Raise :class:`StoreError` for the campaign of another kernel, :class:`ClusterError`, and what
-    booting a machine raises.
+    Raise :class:`StoreError` for the campaign of another kernel, seed or coverage,
+    :class:`ClusterError`, and what booting a machine raises.
     """
     campaign = _Campaign(plan, store)
     try:
@@ -121,7 +126,10 @@ class _Campaign:
         kernel = plan.subject.kernel
         known = store.counts()
         self._is_new = known is None
-        counts = _with_coverage(known or Counts(kernel.digest, plan.seed), plan.subject, store)
+        counts = known or plan.counts()
+        if plan.seed not in (None, counts.seed):
+            raise _unlike(store, "seed", counts.seed, plan.seed)
+        counts = _with_coverage(counts, plan.subject, store)
         if counts.kernel != kernel.digest:
             raise StoreError(
                 f"{store.folder} holds the campaign of another kernel ({counts.kernel}; this one "
@@ -238,8 +246,12 @@ def _with_coverage(counts: Counts, subject: Subject, store: Store) -> Counts:
     if began is None:
         return replace(counts, coverage=subject.settled_source)
     if began is not subject.source:
-        raise StoreError(
-            f"{store.folder} holds a campaign with --coverage {began.value}, and this one is with "
-            f"{subject.source.value}: leave --coverage out, or take another folder"
-        )
+        raise _unlike(store, "coverage", began.value, subject.source.value)
     return counts
+
+
+def _unlike(store: Store, option: str, began: object, asked: object) -> StoreError:
+    return StoreError(
+        f"{store.folder} holds a campaign with --{option} {began}, and this one is with {asked}: "
+        f"leave --{option} out, or take another folder"
+    )

@@ -55,6 +55,17 @@ def test_a_campaign_is_not_begun_over_another(harness: Run) -> None:
     assert harness(*campaign, "--resume").stdout.startswith("4 cases: ")
 
 
+def test_a_campaign_that_goes_on_keeps_its_seed(harness: Run) -> None:
+    begin = ("fuzz", "--cases", "1", "--jobs", "1", "--memory", "16M", "--json")
+    resume = (*begin, "--resume")
+    assert harness(*begin, "--seed", "7").returncode == 0
+    answer = harness(*resume, "--seed", "0")
+    assert answer.returncode == 2
+    assert "with --seed 7, and this one is with 0: leave --seed out" in answer.stderr
+    assert json.loads(harness(*resume).stdout)["seed"] == 7
+    assert json.loads(harness(*resume, "--seed", "7").stdout)["cases"] == 3
+
+
 def test_a_campaign_that_goes_on_keeps_its_coverage(harness: Run, tmp_path: Path) -> None:
     begin = ("fuzz", "--cases", "1", "--jobs", "1", "--memory", "16M", "--json")
     resume = (*begin, "--resume")
