@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from importlib.metadata import entry_points
@@ -21,6 +22,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # As a user has it, unless this checkout is not what is installed.
 _INSTALLED = "mm_harness" in entry_points(group="pytest11").names
 pytest_plugins = ["pytester", *([] if _INSTALLED else ["harness.pytest_plugin"])]
+
+
+def pytest_collection_finish() -> None:
+    """Keep thousands of tests from the garbage collector, which would walk them all each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -67,14 +67,15 @@ def _count(counts: Mapping[int, Counts], address: int) -> int | None:
 def _lines(kernel: KernelImage, counts: Mapping[int, Counts]) -> dict[str, dict[int, int]]:
     """Return lines by file; a line is a row of the line table, up to the next row."""
     found: dict[str, dict[int, int]] = {}
-    addresses = kernel.lines.addresses
+    table = kernel.lines.table
+    addresses = table.addresses
     for start, numbers in counts.items():
         for index in range(bisect_right(addresses, start - 1), len(addresses)):
             first = addresses[index] - start
             if first >= len(numbers):
                 break
             end = addresses[index + 1] - start if index + 1 < len(addresses) else len(numbers)
-            place = kernel.source_line(addresses[index])
+            place = table.find(addresses[index])
             if place is not None and end > first:
                 file, line = place
                 most = int(numbers[first:end].max(initial=0))

@@ -15,9 +15,8 @@ def c_functions(kernel: KernelImage) -> tuple[int, ...]:
 
     By the debug information; without it there is none.
     """
-    places = (
-        (address, kernel.source_line(address)) for address, _, _ in kernel.symbol_table.functions
-    )
+    table = kernel.lines.table
+    places = ((address, table.find(address)) for address, _, _ in kernel.symbol_table.functions)
     return tuple(
         address for address, place in places if place and PurePosixPath(place[0]).suffix in _C_FILES
     )

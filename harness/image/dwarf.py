@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -38,3 +41,18 @@ def open_dwarf(contents: bytes) -> Any | None:
 def text(value: bytes) -> str:
     """Decode a name in DWARF: UTF-8 by the standard, anything in practice."""
     return value.decode("utf-8", "backslashreplace")
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep Python's cyclic garbage collector away from what allocates much and frees nothing.
+
+    It would walk all objects of the process again and again: half of the time in a large one.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

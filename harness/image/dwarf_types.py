@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.image.dwarf import DAMAGED, open_dwarf, text
+from harness.image.dwarf import DAMAGED, open_dwarf, text, uncollected
 from harness.image.type_merge import Node, merge
 
 _TAGS = {
@@ -38,13 +38,14 @@ def extract(contents: bytes) -> dict[str, Any]:
     Damaged debug information gives what could be read before the damage.
     """
     collector = _Collector()
-    try:
-        dwarf = open_dwarf(contents)
-        for unit in dwarf.iter_CUs() if dwarf else ():
-            collector.unit(dwarf, unit)
-    except DAMAGED:
-        pass
-    nodes, renumber = merge(collector.nodes, collector.names)
+    with uncollected():
+        try:
+            dwarf = open_dwarf(contents)
+            for unit in dwarf.iter_CUs() if dwarf else ():
+                collector.unit(dwarf, unit)
+        except DAMAGED:
+            pass
+        nodes, renumber = merge(collector.nodes, collector.names)
     return {
         "nodes": nodes,
         "names": {name: renumber(index) for name, index in collector.names.items()},

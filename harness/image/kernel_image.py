@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.image.description import Description
 from harness.image.errors import DescriptionError
-from harness.image.lines import LineTable
+from harness.image.lines import SourceLines
 from harness.image.position import position
 from harness.image.symbols import SymbolTable
 from harness.image.types import TypeTable
@@ -70,9 +70,9 @@ class KernelImage:
         return SymbolTable.read(self.contents, self._cache_key)
 
     @cached_property
-    def lines(self) -> LineTable:
-        """Source lines, from DWARF; empty without debug information."""
-        return LineTable.read(self.contents, self._cache_key)
+    def lines(self) -> SourceLines:
+        """Source lines, from DWARF; none without debug information."""
+        return SourceLines(self.contents, self._cache_key)
 
     @cached_property
     def types(self) -> TypeTable:

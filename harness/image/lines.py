@@ -1,23 +1,76 @@
-"""Which source line an instruction comes from (DWARF 4, section 6.2; DWARF 5, section 6.2)."""
+"""Which source line an instruction comes from (DWARF 4, section 6.2; DWARF 5, section 6.2).
+
+To decode a kernel's whole line table takes a hundred times as long as that of one compilation unit,
+which is all that a backtrace needs of most of them.
+"""
 
 from __future__ import annotations
 
 import posixpath
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from harness.image.cache import cached
-from harness.image.dwarf import DAMAGED, open_dwarf, text
+from harness.image.dwarf import DAMAGED, open_dwarf, text, uncollected
 
 _NO_FILE = -1
 """File of the row that ends a sequence of instructions."""
 
 
+class SourceLines:
+    """Source lines of an ELF file, decoded as far as somebody asks."""
+
+    def __init__(self, contents: bytes, key: str) -> None:
+        """Take a whole ELF file, whose cache key is ``key``; nothing is read yet."""
+        self._contents = contents
+        self._key = key
+        self._units: dict[int, LineTable] = {}
+
+    @cached_property
+    def table(self) -> LineTable:
+        """All lines; empty without debug information."""
+        value = cached("lines", self._key, lambda: _all_rows(self._contents).as_json())
+        return LineTable.from_json(value)
+
+    def find(self, address: int) -> tuple[str, int] | None:
+        """Return source file and line of the instruction at virtual ``address``.
+
+        None for what comes from no line: outside, or made by the compiler (line 0).
+        """
+        return (self._unit_around(address) or self.table).find(address)
+
+    def _unit_around(self, address: int) -> LineTable | None:
+        """Return the lines of the unit that has ``address``, if that can be told by itself."""
+        if "table" in self.__dict__:
+            return self.table
+        try:
+            offset = self._ranges.cu_offset_at_addr(address) if self._ranges else None
+            if offset is None:
+                return None  # whoever made the ranges may have left units out
+            if offset not in self._units:
+                with uncollected():
+                    unit = self._dwarf.get_CU_at(offset)
+                    self._units[offset] = LineTable.of(_unit_rows(self._dwarf, unit))
+            return self._units[offset]
+        except DAMAGED:
+            return None
+
+    @cached_property
+    def _dwarf(self) -> Any:
+        return open_dwarf(self._contents)
+
+    @cached_property
+    def _ranges(self) -> Any | None:
+        """Which unit an address belongs to (DWARF 5, section 6.1.2); Clang tells on demand only."""
+        return self._dwarf.get_aranges() if self._dwarf else None
+
+
 @dataclass(frozen=True)
 class LineTable:
-    """Rows of all line programs by ascending virtual address; three parallel sequences."""
+    """Rows of line programs by ascending virtual address; three parallel sequences."""
 
     files: tuple[str, ...]
     addresses: tuple[int, ...]
@@ -25,9 +78,31 @@ class LineTable:
     """(index into ``files``, line from 1) of the instructions from the row's address on."""
 
     @staticmethod
-    def read(contents: bytes, key: str) -> LineTable:
-        """Return the table of the ELF file ``contents``, whose cache key is ``key``."""
-        value = cached("lines", key, lambda: _extract(contents))
+    def of(rows: Iterable[tuple[int, str, int]]) -> LineTable:
+        """Make a table of (address, file or "" at a sequence's end, line) in any order."""
+        files: dict[str, int] = {}
+        found = [
+            (address, files.setdefault(name, len(files)) if name else _NO_FILE, line)
+            for address, name, line in rows
+        ]
+        # Of rows with one address the last one holds, and a sequence's end comes before the start
+        # of its neighbour; the sort is stable.
+        found.sort(key=lambda row: (row[0], row[1] != _NO_FILE))
+        places = tuple((file, line) for _, file, line in found)
+        return LineTable(tuple(files), tuple(address for address, _, _ in found), places)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :meth:`from_json` takes."""
+        return {
+            "files": self.files,
+            "addresses": self.addresses,
+            "file_indices": [file for file, _ in self.places],
+            "lines": [line for _, line in self.places],
+        }
+
+    @staticmethod
+    def from_json(value: Any) -> LineTable:
+        """Make a table of what :meth:`as_json` gave."""
         places = tuple(zip(value["file_indices"], value["lines"], strict=True))
         return LineTable(tuple(value["files"]), tuple(value["addresses"]), places)
 
@@ -43,27 +118,17 @@ class LineTable:
         return None if file == _NO_FILE or line == 0 else (self.files[file], line)
 
 
-def _extract(contents: bytes) -> dict[str, Any]:
-    files: dict[str, int] = {}
-    rows: list[tuple[int, int, int]] = []
-    try:
-        dwarf = open_dwarf(contents)
-        for unit in dwarf.iter_CUs() if dwarf else ():
-            for address, name, line in _unit_rows(dwarf, unit):
-                file = files.setdefault(name, len(files)) if name else _NO_FILE
-                rows.append((address, file, line))
-    except DAMAGED:
-        # Lines are a convenience: what was read before the damage stays good.
-        pass
-    # Of rows with one address the last one holds, and a sequence's end comes before the start
-    # of its neighbour; the sort is stable.
-    rows.sort(key=lambda row: (row[0], row[1] != _NO_FILE))
-    return {
-        "files": list(files),
-        "addresses": [address for address, _, _ in rows],
-        "file_indices": [file for _, file, _ in rows],
-        "lines": [line for _, _, line in rows],
-    }
+def _all_rows(contents: bytes) -> LineTable:
+    rows: list[tuple[int, str, int]] = []
+    with uncollected():
+        try:
+            dwarf = open_dwarf(contents)
+            for unit in dwarf.iter_CUs() if dwarf else ():
+                rows.extend(_unit_rows(dwarf, unit))
+        except DAMAGED:
+            # Lines are a convenience: what was read before the damage stays good.
+            pass
+    return LineTable.of(rows)
 
 
 def _unit_rows(dwarf: Any, unit: Any) -> Iterator[tuple[int, str, int]]:

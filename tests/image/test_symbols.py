@@ -11,6 +11,7 @@ import pytest
 from harness.image.elf import load_kernel
 from harness.image.errors import UnknownName
 from harness.image.kernel_image import KernelImage
+from harness.image.lines import SourceLines
 from tests.image.compiler import COMPILERS, compile_kernel
 
 SOURCE = """
@@ -76,6 +77,18 @@ def test_every_instruction_has_the_line_of_addr2line(kernel: KernelImage) -> Non
     said = _output("addr2line", "-e", str(kernel.path), *map(hex, addresses)).splitlines()
     expected = [_place(text) for text in said]
     assert [kernel.source_line(address) for address in addresses] == expected
+
+
+def test_lines_are_decoded_as_far_as_they_are_asked_for(identity_kernel: KernelImage) -> None:
+    """The lines of one file are those that the whole table has for it."""
+    functions = identity_kernel.symbol_table.functions
+    addresses = [a for start, size, _ in functions for a in range(start, start + size, 5)]
+    lines = SourceLines(identity_kernel.contents, "")
+    found = [lines.find(address) for address in addresses]
+    assert "table" not in vars(lines)
+    table = identity_kernel.lines.table
+    assert found == [table.find(address) for address in addresses]
+    assert None not in found
 
 
 def _place(said: str) -> tuple[str, int] | None:
