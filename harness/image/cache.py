@@ -18,6 +18,8 @@ import platformdirs
 
 FORMAT = 1
 """Raised whenever what any cached value means changes."""
+KEPT_VALUES = 1000
+"""Of each kind, those that were used last; the largest take 100 KiB each."""
 
 
 def cache_directory() -> Path:
@@ -37,7 +39,33 @@ def cached(kind: str, key: str, produce: Callable[[], Any]) -> Any:
         value = produce()
         with contextlib.suppress(OSError):
             _store(path, value)
+            keep_last_used(path.parent, "*.json", KEPT_VALUES)
     return value
+
+
+def note_use(path: Path) -> bool:
+    """Note that a file of the cache is used now; return whether it is there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:  # somebody else's, which may be read
+        return path.exists()
+    return True
+
+
+def last_use(path: Path) -> float:
+    """Return when a file was used; long ago if somebody else has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def keep_last_used(folder: Path, pattern: str, most: int) -> None:
+    """Remove all files of a pattern but the ``most`` that were used last."""
+    for path in sorted(folder.glob(pattern), key=last_use, reverse=True)[most:]:
+        path.unlink(missing_ok=True)
 
 
 def _load(path: Path) -> Any:
@@ -47,6 +75,7 @@ def _load(path: Path) -> Any:
         return None
     if digest != _digest(payload):
         return None
+    note_use(path)
     return json.loads(payload)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from harness.image.cache import cache_directory
+from harness.image.cache import cache_directory, keep_last_used, last_use, note_use
 from harness.machine.boot_direct import borders, given_map
 from harness.machine.compose import command_line
 from harness.machine.errors import MachineError, ToolMissing
@@ -61,7 +61,7 @@ def build_iso(spec: MachineSpec) -> Path:
     """Return the CD image for ``spec``, built now or kept from before."""
     configuration = grub_configuration(spec)
     path = cache_directory() / "iso" / f"{_digest(spec, configuration)}.iso"
-    if not _use(path):
+    if not note_use(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with scratch_folder(path.parent, UNFINISHED) as folder:
             made = _make(spec, configuration, folder)
@@ -70,30 +70,11 @@ def build_iso(spec: MachineSpec) -> Path:
     return path
 
 
-def _use(image: Path) -> bool:
-    """Note that an image was used now; return whether it is there."""
-    try:
-        os.utime(image)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _last_use(image: Path) -> float:
-    """Return when an image was used; long ago if somebody else has just removed it."""
-    try:
-        return image.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
-
-
 def _prune(folder: Path) -> None:
     """Keep the images that were used last, and no leftovers."""
-    images = sorted(folder.glob("*.iso"), key=_last_use, reverse=True)
-    for image in images[KEPT_IMAGES:]:
-        image.unlink(missing_ok=True)
+    keep_last_used(folder, "*.iso", KEPT_IMAGES)
     for unfinished in folder.glob(f"{UNFINISHED}*"):  # of somebody who was killed meanwhile
-        if time.time() - _last_use(unfinished) > 2 * MKRESCUE_TIMEOUT:
+        if time.time() - last_use(unfinished) > 2 * MKRESCUE_TIMEOUT:
             shutil.rmtree(unfinished, ignore_errors=True)
 
 

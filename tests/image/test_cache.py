@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
+from harness.image import cache
 from harness.image.cache import cache_directory, cached
 
 
@@ -49,3 +52,17 @@ def test_every_flipped_bit_is_noticed(folder: Path) -> None:
 def test_a_cache_that_cannot_be_written_costs_time_only(folder: Path) -> None:
     folder.write_text("a file where the folder should be")
     assert cached("kind", "key", lambda: 5) == 5
+
+
+def test_the_values_that_were_used_last_are_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "KEPT_VALUES", 2)
+    for age, key in ((30, "oldest"), (20, "older"), (10, "old")):
+        cached("kind", key, lambda: 0)
+        for file in (folder / "kind").glob(f"{key}.*"):
+            os.utime(file, (0, time.time() - age))
+    assert cached("kind", "older", lambda: 1) == 0  # a use like any other
+    cached("kind", "new", lambda: 0)
+    kept = {file.name.partition(".")[0] for file in (folder / "kind").iterdir()}
+    assert kept == {"older", "new"}
