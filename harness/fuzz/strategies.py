@@ -92,12 +92,12 @@ def _cases(draw: st.DrawFn, kernel: KernelImage, memory: int, tapes: bool) -> Ca
     memory = draw(_memories(kernel, memory))
     known = borders(kernel, memory)
     # What is small comes first: a long map leaves little room for choices behind it.
-    append = draw(st.sampled_from(command_lines(kernel)))
-    cpu = draw(_mostly(MachineSpec.cpu, *CPUS))
-    fill = draw(_mostly(Fill(), *_FILLS))
+    append = draw(_command_lines(kernel))
+    cpu = draw(_CPUS)
+    fill = draw(_FILLS)
     case = Case(
         memory,
-        draw(memory_maps(memory, known)),
+        draw(_memory_maps(memory, known)),
         append=append,
         cpu=cpu,
         fill=fill,
@@ -105,10 +105,20 @@ def _cases(draw: st.DrawFn, kernel: KernelImage, memory: int, tapes: bool) -> Ca
         steps=draw(_STEPS) if tapes else (),
     )
     places = _low_addresses(memory, known)
-    shape = draw(st.just(BootInformationShape()) | _shapes(case, places))
+    shape = draw(_shapes(len(case.map.entries), len(case.modules), places))
     return _possible(replace(case, shape=shape), kernel)
 
 
+_memory_maps = lru_cache(maxsize=64)(memory_maps)
+"""One strategy of the same arguments, as in :mod:`harness.maps.strategies`."""
+
+
+@lru_cache(maxsize=16)
+def _command_lines(kernel: KernelImage) -> st.SearchStrategy[str]:
+    return st.sampled_from(command_lines(kernel))
+
+
+@lru_cache(maxsize=16)
 def _memories(kernel: KernelImage, memory: int) -> st.SearchStrategy[int]:
     least = kernel.image_range().stop
     smaller = [size for size in MEMORIES if least < size < memory]
@@ -119,7 +129,8 @@ def _mostly(usual: Any, *others: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from([usual] * _SELDOM * len(others) + [*others])
 
 
-_FILLS = (Fill(FillKind.ZERO), Fill(FillKind.RANDOM, 1))
+_CPUS = _mostly(MachineSpec.cpu, *CPUS)
+_FILLS = _mostly(Fill(), Fill(FillKind.ZERO), Fill(FillKind.RANDOM, 1))
 _MODULES = st.lists(  # as long as it likes: see harness.maps.strategies
     st.builds(
         lambda length, start, string: Module(_CONTENTS[start : start + length], string),
@@ -146,21 +157,21 @@ def _low_addresses(memory: int, known: tuple[int, ...]) -> st.SearchStrategy[int
 _FLAGS = [field.name for field in fields(BootInformationShape) if field.default is True]
 
 
+@lru_cache(maxsize=256)
 def _shapes(
-    case: Case, places: st.SearchStrategy[int | None]
+    entries: int, modules: int, places: st.SearchStrategy[int | None]
 ) -> st.SearchStrategy[BootInformationShape]:
     there = st.sampled_from((True, True, True, False))
-    length = 24 * len(case.map.entries)
-    return st.builds(
+    return st.just(BootInformationShape()) | st.builds(
         BootInformationShape,
         **dict.fromkeys(_FLAGS, there),
         entry_sizes=st.sampled_from(((20,), (24,), (32,), (20, 24), (24, 20, 32), (21,))),
-        map_length=st.none() | st.integers(0, length),
+        map_length=st.none() | st.integers(0, 24 * entries),
         map_address=places,
         information_address=places,
         command_line_address=places,
         module_list_address=places,
-        module_addresses=st.tuples(*[places for _ in case.modules]),
+        module_addresses=st.tuples(*[places] * modules),
     )
 
 

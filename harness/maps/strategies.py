@@ -29,6 +29,10 @@ ISLANDS = (1, 2, 8, 31, 32, 33, 127, 128, 129)
 
 Entries = tuple[Region, ...]
 
+_once = lru_cache(maxsize=256)
+"""Makes one strategy of the same arguments: Hypothesis works out much before the first draw from
+each, and maps are drawn in half the time."""
+
 
 class _Fate(Enum):
     """What becomes of an entry of a real map."""
@@ -40,7 +44,9 @@ class _Fate(Enum):
     DOUBLED = "twice"
 
 
-_FATES = (_Fate.LEFT_OUT, *[_Fate.KEPT] * 44, _Fate.MOVED, _Fate.CHANGED, _Fate.DOUBLED)
+_FATES = st.sampled_from(
+    (_Fate.LEFT_OUT, *[_Fate.KEPT] * 44, _Fate.MOVED, _Fate.CHANGED, _Fate.DOUBLED)
+)
 """An entry of a map that fails is left out first of all: that is how such a map gets small."""
 
 
@@ -58,24 +64,33 @@ def memory_maps(
     places = _addresses((*PC_BORDERS, memory, memory - PAGE_SIZE, *borders), memory)
     entries = _entries(memory, places, most)
     found = draw(entries)
-    if draw(st.sampled_from((False, False, False, True))):
+    if draw(_ONE_IN_FOUR):
         found = _splice(found, draw(entries), draw(places))
     return MemoryMap(found[:MOST_ENTRIES])
 
 
+_ONE_IN_FOUR = st.sampled_from((False, False, False, True))
+
+
+@_once
 @st.composite
 def _entries(draw: st.DrawFn, memory: int, places: st.SearchStrategy[int], most: int) -> Entries:
     found: list[Region] = []
-    first = draw(st.sampled_from(_FIRST))
+    first = draw(_FIRSTS)
     if first is _First.HIGH:
         found.append(Region(MEBIBYTE, memory - MEBIBYTE, 1))
     elif first is _First.REAL:
         found += draw(real_maps(memory, places))
-    # For shrinking: a part becomes nothing in one step, and a list with a limit is stuck there.
-    parts = st.just(()) | _single(places) | combs(places) | real_maps(memory, places)
-    for part in draw(st.lists(parts))[:most]:
+    for part in draw(_parts(memory, places))[:most]:
         found += part
     return tuple(found)
+
+
+@_once
+def _parts(memory: int, places: st.SearchStrategy[int]) -> st.SearchStrategy[list[Entries]]:
+    # For shrinking: a part becomes nothing in one step, and a list with a limit is stuck there.
+    single = regions(places).map(lambda region: (region,))
+    return st.lists(st.just(()) | single | combs(places) | real_maps(memory, places))
 
 
 class _First(Enum):
@@ -86,11 +101,11 @@ class _First(Enum):
     NOTHING = "nothing"
 
 
-_FIRST = (*[_First.HIGH] * 6, *[_First.REAL] * 10, _First.NOTHING)
+_FIRSTS = st.sampled_from((*[_First.HIGH] * 6, *[_First.REAL] * 10, _First.NOTHING))
 """The first one is what a map that fails shrinks to: a kernel has something to manage there."""
 
 
-@lru_cache(maxsize=64)
+@_once
 def _addresses(borders: tuple[int, ...], memory: int) -> st.SearchStrategy[int]:
     return addresses(borders, memory)
 
@@ -113,43 +128,51 @@ def regions(draw: st.DrawFn, places: st.SearchStrategy[int]) -> Region:
 
     One of a type that is not usable, and that goes on for long, leaves nothing to manage.
     """
-    if draw(st.booleans()):
+    if draw(_BOOLEANS):
         return _between(draw(places), draw(places), 1)
-    return Region(draw(places), draw(_LENGTHS), draw(st.sampled_from(TYPES)))
+    return Region(draw(places), draw(_LENGTHS), draw(_TYPES))
 
 
+_BOOLEANS = st.booleans()
 _LENGTHS = st.sampled_from(NEAR) | st.integers(0, 4 * MEBIBYTE)
-
-
-def _single(places: st.SearchStrategy[int]) -> st.SearchStrategy[Entries]:
-    return regions(places).map(lambda region: (region,))
+_TYPES = st.sampled_from(TYPES)
 
 
 def _between(one: int, other: int, type_: int) -> Region:
     return Region(min(one, other), abs(one - other), type_)
 
 
+@_once
 @st.composite
 def real_maps(draw: st.DrawFn, memory: int, places: st.SearchStrategy[int]) -> Entries:
     """Return a plain PC's or a real map, scaled into ``memory`` or less, a little changed.
 
     Ends of usable entries go anywhere, others not far.
     """
-    name = draw(st.sampled_from(["", *library.names()]))
-    room = max(LEAST_MEMORY, memory >> draw(st.sampled_from((0, 0, 0, 1, 2))))
+    name = draw(_names())
+    room = max(LEAST_MEMORY, memory >> draw(_HALVINGS))
     found: list[Region] = []
     for entry in _scaled(name, room):
-        fate = draw(st.sampled_from(_FATES))
+        fate = draw(_FATES)
         if fate is _Fate.MOVED:
             end = draw(places if entry.usable else _near(entry.end))
             found.append(_between(entry.base, end, entry.type))
         elif fate is _Fate.CHANGED:
-            found.append(Region(entry.base, entry.length, draw(st.sampled_from(TYPES))))
+            found.append(Region(entry.base, entry.length, draw(_TYPES)))
         else:
             found += [entry] * _COPIES[fate]
     return tuple(found)
 
 
+_HALVINGS = st.sampled_from((0, 0, 0, 1, 2))
+
+
+@_once
+def _names() -> st.SearchStrategy[str]:
+    return st.sampled_from(["", *library.names()])
+
+
+@_once
 def _near(address: int) -> st.SearchStrategy[int]:
     return st.sampled_from([max(0, address - by) for by in NEAR] + [address + by for by in NEAR])
 
