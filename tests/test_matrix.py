@@ -180,6 +180,7 @@ def clang_kernel() -> KernelImage:
     return build(bundled_description(), {"CC": "clang", "LD": "ld.lld"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "cpu"),
     [

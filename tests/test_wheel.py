@@ -13,6 +13,8 @@ import pytest
 
 import harness
 
+pytestmark = pytest.mark.slow
+
 CHECKOUT = Path(harness.__file__).resolve().parents[1]
 COMMAND = "from harness.cli.main import main; main()"
 SUITE = """

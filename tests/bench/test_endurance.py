@@ -8,6 +8,8 @@ from harness.bench import endurance
 from harness.image.kernel_image import KernelImage
 from harness.machine.errors import MachineError
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_campaign_too_short_to_be_looked_at_is_no_figure(
     kernel: KernelImage, monkeypatch: pytest.MonkeyPatch

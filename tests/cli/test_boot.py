@@ -70,6 +70,7 @@ def test_the_end_of_the_machine_is_explained(
     assert status(terminal) == 1
 
 
+@pytest.mark.slow
 def test_lines_from_a_pipe() -> None:
     answer = subprocess.run(
         [HARNESS, "boot", "--memory", "16M"],

@@ -34,6 +34,7 @@ def test_a_stack_of_free_frames(harness: Run, tmp_path: Path) -> None:
     assert said.rstrip().endswith("no violations")
 
 
+@pytest.mark.slow
 def test_a_bitmap_and_a_frame_table_under_pae(harness: Run, tmp_path: Path) -> None:
     kernel = load_or_build(EXAMPLES / "pae", {})
     said = init_and_inspect(harness, tmp_path, kernel.path)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.conftest import HARNESS
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTED = 130
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from harness.maps import library
 from tests.cli.conftest import Run
 
@@ -16,6 +18,7 @@ def test_run_ends_in_a_table_with_a_row_a_machine(harness: Run) -> None:
     assert "verdict" in answer.stdout.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_json_has_every_machine(harness: Run, tmp_path: Path) -> None:
     answer = harness("run", "--memory", "16M", "--boot", "all", "--json", "out.json")
     assert answer.returncode == 0, answer.stderr
@@ -85,6 +88,7 @@ def test_memblock_in_place_of_bootmem(harness: Run) -> None:
     assert "(plain PC), early=memblock" in harness("run", *chosen).stdout
 
 
+@pytest.mark.slow
 def test_a_preset_chooses_words_and_the_build(harness: Run) -> None:
     answer = harness("run", "--memory", "16M", "--preset", "oct", "--append", "tlb=full")
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -58,6 +58,7 @@ def leave(shell: pexpect.spawn[str]) -> int:
     return int(shell.exitstatus or 0)
 
 
+@pytest.mark.slow
 def test_a_person_looks_at_a_live_guest(start: Start, tmp_path: Path) -> None:
     shell = start("--memory", "16M")
     assert ask(shell, "spec.memory >> 20") == "16"
@@ -86,6 +87,7 @@ def test_a_person_looks_at_a_live_guest(start: Start, tmp_path: Path) -> None:
     assert list(kept.parent.iterdir()) == [kept]
 
 
+@pytest.mark.slow
 def test_the_history_is_there_the_next_time(start: Start) -> None:
     shell = start("--memory", "16M", "--paused")
     assert ask(shell, "hex(guest.registers().eip)") == "'0xfff0'"  # the reset vector

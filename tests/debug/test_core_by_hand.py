@@ -105,6 +105,7 @@ def test_a_file_that_is_no_core(harness: Run, tmp_path: Path) -> None:
     assert "x.core: not a usable ELF core" in done.stderr
 
 
+@pytest.mark.slow
 def test_flags_that_do_not_go_with_it(harness: Run, saved: tuple[Path, Guest]) -> None:
     done = harness("gdb", "--core", saved[0], "--memory", "16M", "--batch")
     assert done.returncode == 2

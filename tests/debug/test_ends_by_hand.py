@@ -72,6 +72,7 @@ def test_gdb_takes_qemu_along() -> None:
         assert one.child.exitstatus == 3
 
 
+@pytest.mark.slow
 def test_qemu_s_end_leaves_gdb_to_reboot() -> None:
     with person("--memory", "16M") as one:
         one.begin()

@@ -36,6 +36,7 @@ def _value(one: Person) -> int:
     return int(one.ask("output zones[0].free_frames"))
 
 
+@pytest.mark.slow
 def test_back_to_each_write_in_turn(recorded: Person) -> None:
     """Each time the storing instruction comes next: executing it gives the value of before."""
     later = _value(recorded)

@@ -14,6 +14,8 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.spec import MachineSpec
 from tests.debug.planted_kernel import PLANTED, planted_kernel
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "planted"
 PLANTS = sorted(path.stem for path in FOLDER.glob("*.c") if "CULPRIT" in path.read_text())
 APPEND = {"bitmap_off_by_one": "frames=bitmap"}

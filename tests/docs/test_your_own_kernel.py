@@ -13,6 +13,8 @@ from harness.image.description import load_description
 from tests.docs.walkthrough import Addition, Change, Command, Step, steps
 from tests.reader import TOP, shell_environment
 
+pytestmark = pytest.mark.slow
+
 PAGE = TOP / "docs" / "your-own-kernel.md"
 
 

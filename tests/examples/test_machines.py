@@ -29,6 +29,7 @@ ODD_MAPS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -10,6 +10,8 @@ import pytest
 
 from tests.reader import TOP, shell_environment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("name", "fewest"), [("frame-stack", 7), ("pae", 15)])
 def test_the_suite_passes(name: str, fewest: int, tmp_path: Path) -> None:

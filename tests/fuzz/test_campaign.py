@@ -21,6 +21,8 @@ from harness.machine.pool import Pool
 from tests.fuzz.bugs import rounds_the_start_down
 from tests.kernel.planted import SourceCopy
 
+pytestmark = pytest.mark.slow
+
 MEMORY = 16 << 20
 CASES = 108
 """Half of them are a plain PC and the library's maps."""

@@ -36,6 +36,8 @@ from tests.fuzz.clusters import START_SECONDS, Cluster, cluster, mark_of
 from tests.kernel.planted import SourceCopy
 from tests.processes import left_after_a_while, marked
 
+pytestmark = pytest.mark.slow
+
 MEMORY = 16 << 20
 PAST_SEEDS = 1000
 """Cases after which a campaign has no more of those that it begins with."""

@@ -21,6 +21,8 @@ from harness.maps.region import Region
 from tests.fuzz.bugs import waits_for_more_memory
 from tests.kernel.planted import SourceCopy
 
+pytestmark = pytest.mark.slow
+
 MEMORY = 8 << 20
 CROWDED = Case(
     MEMORY,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from random import Random
 
+import pytest
+
 from harness.fuzz.borders import borders
 from harness.fuzz.carries_out import kinds_of
 from harness.fuzz.case import Case
@@ -43,6 +45,7 @@ def test_the_same_seed_gives_the_same_cases(kernel: KernelImage) -> None:
     assert walk(kernel, 3, 50) != walk(kernel, 4, 50)
 
 
+@pytest.mark.slow
 def test_every_dimension_is_reached(kernel: KernelImage) -> None:
     cases, plain = walk(kernel, 1, 3000), BootInformationShape()
     for field in fields(Case):

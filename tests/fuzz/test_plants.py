@@ -26,6 +26,7 @@ def test_there_are_many_of_all_sections() -> None:
     assert {plant.section for plant in plants()} == set(SECTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["start-rounded-down", "slab-not-counted-off"])
 def test_a_planted_bug_is_found_and_its_answer_is_small(
     source_copy: SourceCopy, tmp_path: Path, name: str

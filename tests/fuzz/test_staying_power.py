@@ -45,6 +45,8 @@ from harness.maps.region import Region
 from tests.fuzz.bugs import rounds_the_start_down
 from tests.kernel.planted import SourceCopy
 
+pytestmark = pytest.mark.slow
+
 HARNESS = Path(sys.executable).with_name("harness")
 MEMORY = 16 << 20
 MIB = 1 << 20

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from harness.fuzz.attempt import attempt
 from harness.fuzz.case import Case, Step
 from harness.fuzz.shrink import shrink
@@ -68,6 +70,7 @@ def test_a_tape_that_the_kernel_does_not_reach_is_no_finding(
     assert attempted.violations == ()
 
 
+@pytest.mark.slow
 def test_a_count_that_only_allocations_get_wrong_is_shown_by_few_steps(
     source_copy: SourceCopy, pool: Pool
 ) -> None:

@@ -24,6 +24,8 @@ from harness.maps.region import PAGE_SIZE
 from tests.fuzz.bugs import counts_too_little, rounds_the_start_down
 from tests.kernel.planted import SourceCopy
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 MEMORY = 16 * MIB
 

@@ -138,6 +138,7 @@ def campaign(plan: Plan, folder: Path) -> Progress:
         return last
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [False, True])
 def test_a_campaign_keeps_cases_for_their_edges_and_knows_them_the_next_time(
     kernel: KernelImage, telling_kernel: KernelImage, tmp_path: Path, blocks: bool
@@ -169,6 +170,7 @@ def test_a_campaign_that_nobody_could_tell_of_edges_gets_them_once_somebody_can(
         campaign(replace(plan, subject=Subject(kernel)), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shows", [True, False])
 def test_a_finding_is_the_plain_kernel_s_if_that_shows_it(
     source_copy: SourceCopy, kernel: KernelImage, pool: Pool, tmp_path: Path, shows: bool

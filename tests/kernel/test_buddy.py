@@ -77,6 +77,7 @@ def test_live_blocks_never_overlap(medium: Session) -> None:
     medium.assert_sound()
 
 
+@pytest.mark.slow
 def test_every_frame_can_be_had_alone_and_given_back(kernel: KernelImage, pool: Pool) -> None:
     """Freed in an order that is neither the lists' nor the addresses', all blocks merge again."""
     with booted(kernel, pool, SMALL) as session:

@@ -91,6 +91,7 @@ def test_every_combination_on_a_real_machine(kernel: KernelImage, pool: Pool) ->
     assert findings(specs, pool) == {}
 
 
+@pytest.mark.slow
 def test_every_combination_gives_and_takes_back(kernel: KernelImage, pool: Pool) -> None:
     """Frames and blocks of the heap, alive at once; the state is right at each step."""
     for words in combinations(kernel, pool):

@@ -54,6 +54,7 @@ def test_every_frame_allocator_is_tried(kernel: KernelImage, pool: Pool) -> None
     assert set(parts(kernel, pool, "frames")) == set(ALLOCATORS)
 
 
+@pytest.mark.slow
 @every_allocator
 def test_every_frame_can_be_had_alone_and_given_back(small: Session, name: str) -> None:
     assert small.ok("frames").values["allocator"] == name

@@ -21,6 +21,8 @@ from tests.kernel.layouts import LAYOUTS
 from tests.kernel.session import MIB, PAGE, Session
 from tests.kernel.test_firmware_map import frames_of, told_regions, usable_frames
 
+pytestmark = pytest.mark.slow
+
 BOUNDED = settings(
     derandomize=True,
     deadline=None,

@@ -32,6 +32,7 @@ def test_each_layout_is_linked_where_it_says(kernel: KernelImage) -> None:
     assert {segment.virtual - segment.physical for segment in others} == {base}
 
 
+@pytest.mark.slow
 def test_both_images_stay_built_side_by_side(
     kernel: KernelImage, identity_kernel: KernelImage
 ) -> None:
@@ -44,6 +45,7 @@ def test_both_images_stay_built_side_by_side(
     assert build(description, dict(kernel.variables)).build_id == kernel.build_id
 
 
+@pytest.mark.slow
 def test_no_segment_lies_at_physical_0(kernel: KernelImage, pool: Pool) -> None:
     """Such an image boots from GRUB, and triple-faults where a loader takes it by its word."""
     assert min(segment.physical for segment in kernel.segments) == MIB

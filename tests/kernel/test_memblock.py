@@ -219,6 +219,7 @@ def test_every_frame_can_be_had_and_is_had_once(kernel: KernelImage, pool: Pool)
         assert early.call("memblock_alloc", 1, 1) == 0
 
 
+@pytest.mark.slow
 def test_a_full_table_refuses_to_skip_frames_and_loses_none(early: Early) -> None:
     """Each skip of whole frames takes a place in the table; every block here leaves one behind."""
     before, taken = free(early), set()

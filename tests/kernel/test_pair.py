@@ -100,6 +100,7 @@ def test_the_block_that_came_last_is_given_first(medium: Session) -> None:
     assert [medium.alloc(3) for _ in apart] == apart[::-1]
 
 
+@pytest.mark.slow
 def test_every_frame_can_be_had_alone_and_given_back(kernel: KernelImage, pool: Pool) -> None:
     """Freed in an order that is neither the lists' nor the addresses', all blocks merge again."""
     with booted(kernel, pool, SMALL, append=CHOSEN) as session:
@@ -114,6 +115,7 @@ def test_every_frame_can_be_had_alone_and_given_back(kernel: KernelImage, pool: 
         session.assert_sound()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [17 * MIB, LARGE])
 def test_all_memory_can_be_had_in_blocks_and_given_back(
     kernel: KernelImage, pool: Pool, memory: int

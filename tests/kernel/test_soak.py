@@ -13,6 +13,8 @@ from harness.machine.pool import Pool
 from tests.kernel.layouts import HIGHER_HALF, IDENTITY
 from tests.kernel.session import MIB, PAGE, Session, booted
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = 300
 
 

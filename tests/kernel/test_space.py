@@ -79,6 +79,7 @@ def test_a_new_space_has_no_pages_of_another(small: Session) -> None:
     small.assert_sound()
 
 
+@pytest.mark.slow
 def test_records_of_spaces_and_regions_are_used_again(small: Session) -> None:
     """More of them one after another than a frame has records take no frame."""
     warm(small)

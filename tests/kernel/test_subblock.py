@@ -236,6 +236,7 @@ def test_the_user_heap_fails_without_frames_for_its_records(session: Session) ->
     heap.alloc(1)
 
 
+@pytest.mark.slow
 def test_exhaustion_by_the_user_heap_and_full_recovery(session: Session) -> None:
     """A block of 64 MiB takes 2 MiB of records; whatever else it has is never touched."""
     heap = Heap(session, "subblock user")

@@ -109,6 +109,7 @@ def information_address(guest: Guest) -> int:
     return next(p.start for p in guest.placements if p.name == "boot information")
 
 
+@pytest.mark.slow
 def test_a_loader_that_gives_up_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """GRUB is told to load a file that is not on the CD, and waits for a key."""
     monkeypatch.setattr("harness.machine.boot_firmware.FIRMWARE_TIMEOUT", 2.0)

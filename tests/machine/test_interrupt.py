@@ -15,6 +15,8 @@ from harness.machine.spec import BootPath
 from tests.machine import kernels
 from tests.processes import begun, left_after_a_while
 
+pytestmark = pytest.mark.slow
+
 MEMORY = 16 << 20
 MOMENTS = 8
 LONGEST = {BootPath.DIRECT: 0.1, BootPath.MULTIBOOT: 0.3, BootPath.ISO: 1.2}

@@ -33,6 +33,7 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.slow
 def test_a_hundred_resets_leave_the_same_state(tmp_path: Path, children: Children) -> None:
     kernel = kernels.assemble(tmp_path, kernels.READY)
     spec = MachineSpec(kernel, MEMORY)

@@ -49,6 +49,7 @@ print(moment)
 """Interrupts a process of its own at each call and each return, until there are no more."""
 
 
+@pytest.mark.slow
 def test_an_interrupt_at_any_moment_leaves_no_folder(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

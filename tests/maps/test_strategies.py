@@ -20,6 +20,7 @@ MIB = 1 << 20
 MEMORY = 16 * MIB
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wanted",
     [

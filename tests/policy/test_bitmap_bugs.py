@@ -18,6 +18,8 @@ from harness.workload.operation import Flag, Kind
 from tests.kernel.planted import SourceCopy
 from tests.workload.machine import MIB, Block, FramesMachine, Workbench
 
+pytestmark = pytest.mark.slow
+
 POLICIES: dict[str, Callable[[MemoryState], FramePolicy]] = {
     "pmm": NextFitPolicy.of,
     "bitmap": FirstFitPolicy.of,

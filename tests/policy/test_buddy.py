@@ -114,6 +114,7 @@ def blocks_of(free_lists: tuple[FreeLists, ...]) -> list[list[list[int]]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [12 * MIB, 24 * MIB, 1024 * MIB])
 def test_random_lives_of_blocks(kernel: KernelImage, pool: Pool, memory: int) -> None:
     """On machines with one, two and three zones."""

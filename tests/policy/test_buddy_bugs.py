@@ -15,6 +15,8 @@ from tests.kernel.planted import SourceCopy
 from tests.policy.test_buddy import BuddyMachine
 from tests.workload.machine import FramesMachine, Workbench
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 BUDDY, FRAMES = "mm/frames/buddy.c", "mm/frames/frames.c"
 BUGS = {

@@ -236,6 +236,7 @@ class Life(RuleBasedStateMachine):
         return spaces.spaces
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mm_build", "cpu"), MACHINES, indirect=["mm_build"])
 def test_any_life_follows_the_policy(kernel: KernelImage, pool: Pool, cpu: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]

@@ -10,6 +10,8 @@ from harness.machine.pool import Pool
 from tests.kernel.planted import SourceCopy
 from tests.policy.test_user import Life
 
+pytestmark = pytest.mark.slow
+
 FIRST = 0
 """The choice that takes the lowest region, space or page."""
 

@@ -13,6 +13,8 @@ from tests.machine.test_screen import IDLE, PRINT
 from tests.pytest_plugin.conftest import Run
 from tests.pytest_plugin.test_failure import reports
 
+pytestmark = pytest.mark.slow
+
 INI = "[pytest]\ntimeout = 60\nmm_artifacts = left\nmm_cores = 2\n"
 DESCRIPTION = """
 name = "on-screen"

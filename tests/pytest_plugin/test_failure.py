@@ -14,6 +14,8 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.saved_guest import load_guest
 from tests.pytest_plugin.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 import os, signal
 from pathlib import Path

@@ -24,6 +24,8 @@ from harness.workload.operation import Kind, operation
 from tests.fuzz.bugs import rounds_the_start_down
 from tests.kernel.planted import TREE, SourceCopy
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 BUILD = 'command = ["make", "-C", "{source}", "O={build}", "{variables}"]'
 COPY = 'command = ["cp", "{source}/kernel.elf", "{build}/kernel.elf"]'

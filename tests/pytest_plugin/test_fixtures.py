@@ -6,6 +6,8 @@ import pytest
 
 from tests.pytest_plugin.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 import re
 MIB = 1 << 20

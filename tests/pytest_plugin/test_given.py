@@ -13,6 +13,8 @@ from harness.machine.saved_guest import load_guest
 from tests.pytest_plugin.conftest import Run
 from tests.pytest_plugin.test_failure import reports, section
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import os
 from datetime import timedelta

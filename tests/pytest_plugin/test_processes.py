@@ -17,6 +17,8 @@ from tests.machine import kernels
 from tests.processes import left_after_a_while, marked
 from tests.pytest_plugin.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 DESCRIPTION = """
 name = "counted"
 [build]

@@ -9,6 +9,8 @@ import pytest
 
 from tests.pytest_plugin.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 MISSING = ("grub-mkrescue", "gdb")
 SUITE = """
 from harness.debug.mi import MiSession

@@ -14,6 +14,8 @@ from harness.policy.buddy import BuddyPolicy
 from harness.policy.protocols import FramePolicy
 from tests.workload.machine import SETTINGS, FramesMachine, Workbench, run
 
+pytestmark = pytest.mark.slow
+
 PAGE = 4096
 QUICK = settings(
     SETTINGS,
