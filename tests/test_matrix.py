@@ -66,6 +66,7 @@ def test_sizes_on_the_multiboot_path(kernel: KernelImage, pool: Pool, mib: int) 
 
 # GRUB itself runs out of memory on 2 MiB. From there on the firmware tells it what it tells QEMU's
 # own loader: see the path above for the sizes between these.
+@pytest.mark.slow
 @pytest.mark.parametrize("mib", [4, 17, 896, 3584, 5120])
 def test_sizes_on_the_iso_path(kernel: KernelImage, pool: Pool, mib: int) -> None:
     assert_good(MachineSpec(kernel, mib * MIB, boot=BootPath.ISO), pool)
@@ -107,6 +108,7 @@ def test_real_maps_scaled_into_a_small_machine(kernel: KernelImage, pool: Pool, 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", library.names()[::2])
 def test_real_maps_with_the_memory_that_they_claim(
     kernel: KernelImage, pool: Pool, name: str
@@ -115,6 +117,7 @@ def test_real_maps_with_the_memory_that_they_claim(
     assert_as_the_map_allows(MachineSpec(kernel, real.claimed_memory(), map=real), pool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "path"),
     [

@@ -12,6 +12,8 @@ from harness.machine.spec_json import spec_json
 from tests.cli.conftest import Run
 from tests.debug.planted_kernel import PLANTED
 
+pytestmark = pytest.mark.slow
+
 MACHINE = ("--memory", "16M")
 PLANT = ("--memory", "64M", "--build", f"PLANTED={PLANTED}", "--append", "plant=wrong_zone")
 CULPRIT = "plant_wrong_zone (tests/debug/planted/wrong_zone.c:9)"
@@ -76,7 +78,6 @@ def test_a_spec_and_a_recording_name_the_machine(harness: Run, tmp_path: Path) -
     assert (answer.returncode, "this is no machine's spec.json" in answer.stderr) == (2, True)
 
 
-@pytest.mark.slow
 def test_violations_are_followed_by_their_culprits(harness: Run) -> None:
     answer = harness("run", *PLANT, "--blame", "--jobs", "1")
     assert answer.returncode == 1
@@ -89,7 +90,6 @@ def test_violations_are_followed_by_their_culprits(harness: Run) -> None:
     assert frame["function"] == "plant_wrong_zone"
 
 
-@pytest.mark.slow
 def test_what_cannot_be_blamed_says_why(harness: Run) -> None:
     answer = harness("run", *PLANT, "--boot", "iso", "--blame", "--jobs", "1")
     assert answer.returncode == 1

@@ -12,6 +12,8 @@ import pytest
 from tests.cli.conftest import HARNESS, Run
 from tests.machine import kernels
 
+pytestmark = pytest.mark.slow
+
 CTRL_BRACKET = "\x1d"
 UP = "\x1b[A"
 
@@ -70,7 +72,6 @@ def test_the_end_of_the_machine_is_explained(
     assert status(terminal) == 1
 
 
-@pytest.mark.slow
 def test_lines_from_a_pipe() -> None:
     answer = subprocess.run(
         [HARNESS, "boot", "--memory", "16M"],

@@ -20,10 +20,10 @@ from tests.reader import TOP
 EMPTY_MAP = '{"entries": [{"base": 0, "length": 16777216, "type": 2}]}'
 
 
-pytestmark = pytest.mark.usefixtures("telling_kernel")  # built already: nothing is said of that
+# The kernel is built already: nothing is said of that.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("telling_kernel")]
 
 
-@pytest.mark.slow
 def test_a_short_campaign_ends_in_a_summary(harness: Run) -> None:
     answer = harness("fuzz", "--cases", "10", "--jobs", "1", "--memory", "16M")
     assert answer.returncode == 0, answer.stderr
@@ -56,7 +56,6 @@ def test_a_campaign_is_not_begun_over_another(harness: Run) -> None:
     assert harness(*campaign, "--resume").stdout.startswith("4 cases: ")
 
 
-@pytest.mark.slow
 def test_a_campaign_that_goes_on_keeps_its_seed(harness: Run) -> None:
     begin = ("fuzz", "--cases", "1", "--jobs", "1", "--memory", "16M", "--json")
     resume = (*begin, "--resume")
@@ -116,7 +115,6 @@ def test_memory_for_no_machine_is_refused(harness: Run, memory: str) -> None:
     assert "give the kernel more" in answer.stderr
 
 
-@pytest.mark.slow
 def test_the_reader_of_its_progress_may_go(tmp_path: Path) -> None:
     command = [HARNESS, "fuzz", "--cases", "2000", "--time", "8", "--jobs", "1", "--memory", "16M"]
     with subprocess.Popen(
@@ -140,7 +138,6 @@ def test_a_killed_campaign_s_folder_is_known(harness: Run, tmp_path: Path) -> No
     assert "holds a campaign" in answer.stderr
 
 
-@pytest.mark.slow
 def test_a_kernel_that_nobody_hears_say_ready_is_slow_and_that_is_said_once(
     harness: Run, tmp_path: Path
 ) -> None:
@@ -161,7 +158,6 @@ def test_a_kernel_that_nobody_hears_say_ready_is_slow_and_that_is_said_once(
     assert answer.stderr == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("unreadable", [False, True])
 @pytest.mark.parametrize(
     ("name", "without_resume", "advice"),
@@ -197,7 +193,6 @@ def test_the_advice_on_a_damaged_file_helps(
     assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("whole_group", [False, True])
 def test_a_campaign_that_is_to_stop_ends_in_a_summary(
@@ -271,7 +266,6 @@ def with_everything(tmp_path: Path, **shape: object) -> None:
     (tmp_path / "case.json").write_text(json.dumps(file))
 
 
-@pytest.mark.slow
 def test_a_second_opinion_says_what_the_loader_decides(harness: Run, tmp_path: Path) -> None:
     with_everything(tmp_path, entry_sizes=[24], map_address=0x70000, module_addresses=[0x300000])
     assert harness("replay", "case.json").stdout.endswith("\ngood\n")

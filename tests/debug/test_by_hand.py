@@ -16,6 +16,8 @@ from harness.report.views.registry import VIEWS, answer
 from tests.cli.conftest import Run
 from tests.debug.person import PLAIN, Person, person
 
+pytestmark = pytest.mark.slow
+
 MEMORY = 16 << 20
 
 
@@ -91,7 +93,6 @@ def test_it_stops_at_the_first_c_function(kernel: KernelImage) -> None:
         assert one.ask("mm walk $esp").startswith(f"virtual {int(one.ask('output/x $esp'), 16):#x}")
 
 
-@pytest.mark.slow
 def test_asking_and_rebooting_leave_nothing_open(anywhere: Person) -> None:
     def descriptors() -> int:
         anywhere.ask("mm reboot")
@@ -266,7 +267,6 @@ def test_a_function_that_there_is_not(harness: Run) -> None:
     assert "no symbol 'kernel_mian'; nearest: kernel_main" in done.stderr
 
 
-@pytest.mark.slow
 def test_quitting_is_good() -> None:
     with person("--memory", "16M") as one:
         one.begin()

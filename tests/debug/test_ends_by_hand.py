@@ -12,6 +12,8 @@ import pytest
 from tests.cli.conftest import HARNESS
 from tests.debug.person import children, person
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 10
 
 
@@ -72,7 +74,6 @@ def test_gdb_takes_qemu_along() -> None:
         assert one.child.exitstatus == 3
 
 
-@pytest.mark.slow
 def test_qemu_s_end_leaves_gdb_to_reboot() -> None:
     with person("--memory", "16M") as one:
         one.begin()

@@ -31,6 +31,8 @@ from tests.fuzz.bugs import rounds_the_start_down
 from tests.fuzz.plants import plants
 from tests.kernel.planted import SourceCopy
 
+pytestmark = pytest.mark.slow
+
 MEMORY = 16 << 20
 MIB = 1 << 20
 ODD = MemoryMap((Region(0, 0x9F000, 1), Region(MIB, 6 * MIB, 1), Region(8 * MIB + 9, MIB, 1)))

@@ -33,6 +33,8 @@ from tests.fuzz.bugs import rounds_the_start_down
 from tests.kernel.planted import SourceCopy
 from tests.reader import TOP
 
+pytestmark = pytest.mark.slow
+
 MEMORY = 16 << 20
 PART = Region((15 << 20) + 0x800, 0x8000, 1)
 """Begins within a frame."""
@@ -138,7 +140,6 @@ def campaign(plan: Plan, folder: Path) -> Progress:
         return last
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [False, True])
 def test_a_campaign_keeps_cases_for_their_edges_and_knows_them_the_next_time(
     kernel: KernelImage, telling_kernel: KernelImage, tmp_path: Path, blocks: bool
@@ -170,7 +171,6 @@ def test_a_campaign_that_nobody_could_tell_of_edges_gets_them_once_somebody_can(
         campaign(replace(plan, subject=Subject(kernel)), tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shows", [True, False])
 def test_a_finding_is_the_plain_kernel_s_if_that_shows_it(
     source_copy: SourceCopy, kernel: KernelImage, pool: Pool, tmp_path: Path, shows: bool

@@ -17,6 +17,8 @@ from harness.workload.tape import Tape, tape_module
 from tests.kernel.session import MIB, PAGE, Session, booted
 from tests.kernel.test_combinations import parts
 
+pytestmark = pytest.mark.slow
+
 ALLOCATORS = ("buddy", "pair", "pmm", "bitmap")
 SCATTER = 0x9E3779B1
 """Multiplied by it, modulo 2^32, numbers lose their order: the golden ratio, as an odd number."""
@@ -54,7 +56,6 @@ def test_every_frame_allocator_is_tried(kernel: KernelImage, pool: Pool) -> None
     assert set(parts(kernel, pool, "frames")) == set(ALLOCATORS)
 
 
-@pytest.mark.slow
 @every_allocator
 def test_every_frame_can_be_had_alone_and_given_back(small: Session, name: str) -> None:
     assert small.ok("frames").values["allocator"] == name
