@@ -51,6 +51,8 @@ class Attempt:
     """Where the kernel ended, if it did, innermost first."""
     impossible: str | None = None
     """Why it is, if it is."""
+    operated: bool = False
+    """Whether the kernel was given the case's operations: it is not, when all is wrong before."""
     qemu_died: bool = False
 
 
@@ -102,7 +104,9 @@ def _boot(
         ending = guest.run_until_ready(timeout)
         verdict, inspection = judge(guest, ending)
         seen = _Seen(ending, verdict.violations, inspection, features(verdict, inspection))
+        operated = False
         if case.steps and inspection is not None and not verdict.violations:
+            operated = True
             seen = _run_tape(guest, case, seen, inspection)
         edges = _edges(guest, pool)
         backtrace = _backtrace(guest, seen.ending)
@@ -120,6 +124,7 @@ def _boot(
         group,
         backtrace=tuple(seen.ending.backtrace),
         qemu_died=seen.ending.kind is EndingKind.QEMU_DIED,
+        operated=operated,
     )
 
 

@@ -95,7 +95,7 @@ def _paragraph(finding: Finding, kernel: KernelImage) -> str:
 
 def _what_happened(finding: Finding, kernel: KernelImage) -> str:
     what = "boots, and its memory manager is wrong"
-    if finding.attempt.case.steps:
+    if finding.attempt.operated:
         what = "boots, and goes wrong when memory is asked for and given back"
     elif finding.group.startswith("ending."):
         what = "does not get through its boot"

@@ -91,6 +91,7 @@ def test_what_operations_did_is_blamed_and_kept_in_the_core(
     steps = (operation(Kind.FRAMES_ALLOC, 1, 8), operation(Kind.FRAMES_ALLOC, 2, 1))
     finding = writer.write(Case(MEMORY, PLAIN, steps=steps), wrong)
     assert finding.group.startswith("free-lists.frames-counter")
+    assert "goes wrong when memory is asked for and given back, on a machine" in writer.words()
     by = r"last written by \w+ \(\S*mm/frames/buddy\.c:\d+\).*\n.*called from .*\btape_run\b"
     assert re.search(by, writer.text()), writer.text()[-3000:]
     kept = inspect_guest(load_guest(writer.folder / CORE)).violations
@@ -108,6 +109,7 @@ def test_what_is_wrong_at_ready_is_not_blamed_on_operations(
     by = r"last written by \w+ \(\S*mm/frames/buddy\.c:\d+\).*\n.*called from .*\bmm_init\b"
     assert re.search(by, writer.text()), writer.text()[-3000:]
     assert "tape_run" not in writer.text()
+    assert "boots, and its memory manager is wrong, on a machine" in writer.words()
 
 
 def test_a_panic_is_told_by_its_backtrace(writer: Writer, source_copy: SourceCopy) -> None:
