@@ -145,7 +145,7 @@ def _check_memory(subject: Subject, size: int) -> None:
     map_ = MemoryMap.pc(max(size, LEAST_MEMORY))
     why = why_impossible(MachineSpec(subject.kernel, size, map=map_))
     if why is not None:
-        raise click.UsageError(f"--memory {size // 1024}K: {why}; give the kernel more")
+        raise click.UsageError(f"--memory {size // 1024}K: {why}; take another size")
 
 
 def _run(
@@ -225,7 +225,8 @@ def _line(progress: Progress) -> str:
 
 def _found(finding: Finding) -> str:
     where = case_in_words(finding.attempt.case)
-    return f"FINDING after {finding.seconds:.1f} s: {finding.group}\n  on {where}"
+    when = f"after {finding.seconds:.1f} s" if finding.seconds else "of an earlier session"
+    return f"FINDING {when}: {finding.group}\n  on {where}"
 
 
 def _summary(progress: Progress, subject: Subject, known: int, folder: Path) -> str:

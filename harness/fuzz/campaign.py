@@ -140,7 +140,8 @@ class _Campaign:
         self._random = Random(f"{counts.seed} {counts.cases}")  # noqa: S311 - repeatable, no secret
         self._seeds = seeds(kernel, plan.memory)
         self._corpus = Corpus(list(self._seeds))
-        for kept in store.corpus():
+        self._kept = 0
+        for self._kept, kept in enumerate(store.corpus(), 1):
             self._corpus.restore(kept)
         self._groups = known_groups(store.findings)
         self._to_shrink = deque(
@@ -212,6 +213,7 @@ class _Campaign:
         self._count(impossible=attempted.word is None, refused=attempted.word == "refused")
         if (kept := self._corpus.consider(attempted)) is not None:
             self._store.keep(kept)
+            self._kept += 1
             progress.last_new = time.monotonic()
             if kept.edges:
                 progress.last_new_edge = progress.last_new
@@ -226,7 +228,7 @@ class _Campaign:
     def _measure(self) -> None:
         progress, corpus = self.progress, self._corpus
         progress.features, progress.edges = len(corpus.features), len(corpus.edges)
-        progress.kept = len(corpus.cases)
+        progress.kept = self._kept
 
     def save(self) -> None:
         """Write how far the campaign is, if it has come any further."""

@@ -218,9 +218,10 @@ async def _try_to_reach(scheduler: str) -> None:
         # Its own timeout does not hold for a stranger that answers in another language.
         connection = connect(address, timeout=CONNECT_SECONDS, **security)
         await (await asyncio.wait_for(connection, CONNECT_SECONDS + 1)).close()
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError):
         raise ClusterError(
-            f"{scheduler!r} is neither a scheduler's address nor the file that it writes: {error}"
+            f"{scheduler!r} is neither a scheduler's address, such as tcp://127.0.0.1:8786, nor a "
+            "file that it has written"
         ) from None
     except OSError:
         raise ClusterError(

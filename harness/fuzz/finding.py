@@ -58,6 +58,17 @@ class Finding:
     seconds: float
     """From the campaign's start to its first case."""
 
+    @property
+    def shown_again(self) -> bool:
+        """Whether the shrunk case showed the bug when it was booted at last."""
+        return self.attempt.group == self.group
+
+    @property
+    def violations(self) -> tuple[Violation, ...]:
+        """What is wrong: with the shrunk case, or with the first if only that showed it."""
+        first = self.first.violations
+        return self.attempt.violations if self.shown_again or not first else first
+
 
 def note_finding(
     folder: Path,
@@ -106,7 +117,7 @@ def _write(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool) -> N
     summary = finding.group.replace("\\", "").replace('"', "'")
     write_atomically(folder / TEST, _TEST.format(summary=summary, case=CASE))
     notes = _look_again(folder, finding, kernel, pool)
-    why_not = why_not_blamed(case, kernel, finding.attempt.violations)
+    why_not = why_not_blamed(case, kernel, finding.violations)
     unknown = f"nobody is blamed: {why_not or 'that took too long, or was interrupted'}"
     write_atomically(folder / TEXT, finding_text(finding, folder, kernel, {}, [*notes, unknown]))
     write_atomically(folder / CASE, case_text(case, kernel, finding.group))
@@ -119,7 +130,7 @@ def _look_again(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool)
     missing = []
 
     def look(guest: Guest) -> None:
-        violations = finding.attempt.violations
+        violations = finding.violations
         drawn = machine_picture(finding.group, guest, violations)
         write_atomically(folder / PICTURE, drawn)
         write_atomically(folder / CONSOLE, guest.console.log.text())
@@ -136,7 +147,7 @@ def _look_again(folder: Path, finding: Finding, kernel: KernelImage, pool: Pool)
 def _blame(folder: Path, finding: Finding, kernel: KernelImage, notes: list[str]) -> None:
     blamed: dict[Violation, list[str]] = {}
     try:
-        blamed = blame_case(finding.attempt.case, kernel, finding.attempt.violations)
+        blamed = blame_case(finding.attempt.case, kernel, finding.violations)
     except (MachineError, RamError) as error:
         notes = [*notes, f"nobody is blamed: {error}"]
     write_atomically(folder / TEXT, finding_text(finding, folder, kernel, blamed, notes))

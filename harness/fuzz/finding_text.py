@@ -69,13 +69,15 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 def _paragraph(finding: Finding, kernel: KernelImage) -> str:
     attempted = finding.attempt
     when = f"after {finding.seconds:.1f} s" if finding.seconds else "in an earlier session"
-    if attempted.group != finding.group and not finding.shrunk.boots:
+    if not finding.shown_again:
+        boots = finding.shrunk.boots
+        tried = f"after {boots} others had been tried" if boots else "so nothing was made smaller"
         return (
             f"A campaign saw this {when}, on a machine with {case_in_words(attempted.case)}. That "
-            "machine did not show it again, so nothing was made smaller: it may depend on when "
-            "interrupts come, or on another kernel."
+            f"machine did not show it again, {tried}: it may depend on when interrupts come, on "
+            "how fast the host is, or on another kernel."
         )
-    violations = attempted.violations or finding.first.violations
+    violations = finding.violations
     sentences = [f"{_what_happened(finding, kernel)} with {case_in_words(attempted.case)}."]
     if violations:
         first = violations[0]
@@ -112,7 +114,7 @@ def _sentence(text: str) -> str:
 
 
 def _violations(finding: Finding, blamed: Mapping[Violation, Sequence[str]]) -> Iterator[str]:
-    violations = finding.attempt.violations or finding.first.violations
+    violations = finding.violations
     for violation in violations[:MOST_VIOLATIONS]:
         yield f"{violation.kind}: {_short(violation)}"
         yield from (f"  {line}" for line in blamed.get(violation, ()))

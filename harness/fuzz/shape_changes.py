@@ -10,7 +10,7 @@ from typing import Any
 from harness.fuzz.case import Case
 from harness.fuzz.surroundings import Surroundings, place
 from harness.machine.shape import BootInformationShape
-from harness.maps.region import PAGE_SIZE
+from harness.maps.region import FOUR_GIB, PAGE_SIZE
 
 
 def change_shape(case: Case, around: Surroundings, random: Random) -> Case:
@@ -43,6 +43,7 @@ def _scatter(case: Case, around: Surroundings, random: Random) -> Case:
 
 def _low_address(case: Case, around: Surroundings, random: Random) -> int | None:
     """Return a place in RAM: near a border, near an edge of the case's own map, or anywhere."""
+    low = min(case.memory, FOUR_GIB)
     chance = random.random()
     if chance < 0.25:
         return None
@@ -52,8 +53,8 @@ def _low_address(case: Case, around: Surroundings, random: Random) -> int | None
         entry = random.choice(case.map.entries)
         address = random.choice((entry.base, entry.end)) + random.choice((0, PAGE_SIZE, -PAGE_SIZE))
     else:
-        address = random.randrange(case.memory)
-    return max(0, min(address, case.memory - 1) - random.choice((0, 0, 1, 2, 3, 64)))
+        address = random.randrange(low)
+    return max(0, min(address, low - 1) - random.choice((0, 0, 1, 2, 3, 64)))
 
 
 def _module_addresses(case: Case, around: Surroundings, random: Random) -> tuple[int | None, ...]:

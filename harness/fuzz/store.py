@@ -135,7 +135,11 @@ class Store:
             for needed in (self._corpus, self.findings):
                 needed.mkdir(exist_ok=True)
             self._tidy()
-            self._spare.write_bytes(bytes(SPARE_BYTES))
+            try:
+                self._spare.write_bytes(bytes(SPARE_BYTES))
+            except OSError:
+                self.close()
+                raise
         self._next = 1 + max((int(path.stem) for path in self._cases()), default=-1)
 
     def _cases(self) -> list[Path]:

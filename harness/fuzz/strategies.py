@@ -28,7 +28,7 @@ from harness.image.kernel_image import KernelImage
 from harness.machine.notation import DEFAULT_MEMORY
 from harness.machine.shape import BootInformationShape
 from harness.machine.spec import Fill, FillKind, MachineSpec, Module
-from harness.maps.region import PAGE_SIZE
+from harness.maps.region import FOUR_GIB, PAGE_SIZE
 from harness.maps.strategies import NEAR, addresses, memory_maps
 from harness.workload.operation import Flag, Kind, operation
 
@@ -97,7 +97,7 @@ def _cases(draw: st.DrawFn, kernel: KernelImage, memory: int, tapes: bool) -> Ca
     fill = draw(_FILLS)
     case = Case(
         memory,
-        draw(_memory_maps(memory, known)),
+        draw(memory_maps(memory, known)),
         append=append,
         cpu=cpu,
         fill=fill,
@@ -107,10 +107,6 @@ def _cases(draw: st.DrawFn, kernel: KernelImage, memory: int, tapes: bool) -> Ca
     places = _low_addresses(memory, known)
     shape = draw(_shapes(len(case.map.entries), len(case.modules), places))
     return _possible(replace(case, shape=shape), kernel)
-
-
-_memory_maps = lru_cache(maxsize=64)(memory_maps)
-"""One strategy of the same arguments, as in :mod:`harness.maps.strategies`."""
 
 
 @lru_cache(maxsize=16)
@@ -144,6 +140,7 @@ _MODULES = st.lists(  # as long as it likes: see harness.maps.strategies
 @lru_cache(maxsize=64)
 def _low_addresses(memory: int, known: tuple[int, ...]) -> st.SearchStrategy[int | None]:
     """Return where a loader may put things, None for its own choice: in RAM, and never at 0."""
+    memory = min(memory, FOUR_GIB)
     inside = [address for address in known if address < memory]
     ends = st.sampled_from((0, *NEAR))
     near = st.builds(

@@ -20,7 +20,7 @@ from harness.machine.grub import quoted_line
 from harness.machine.guest_memory import GuestMemory
 from harness.machine.process import require
 from harness.machine.qemu import DISPLAY, Extra
-from harness.machine.scratch import scratch_folder
+from harness.machine.scratch import kept_in, scratch_folder
 from harness.machine.signals import stops_wait
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm
@@ -62,8 +62,7 @@ def build_iso(spec: MachineSpec) -> Path:
     configuration = grub_configuration(spec)
     path = cache_directory() / "iso" / f"{_digest(spec, configuration)}.iso"
     if not note_use(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with scratch_folder(path.parent, UNFINISHED) as folder:
+        with kept_in(path.parent), scratch_folder(path.parent, UNFINISHED) as folder:
             made = _make(spec, configuration, folder)
             made.replace(path)  # in one step: another process never sees half of it
         _prune(path.parent)

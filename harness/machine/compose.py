@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.machine.errors import SpecError
 from harness.machine.multiboot import (
     COMMAND_LINE,
     INFORMATION,
@@ -21,6 +22,7 @@ from harness.machine.multiboot import (
 from harness.machine.placer import Placer
 from harness.machine.spec import MachineSpec, Module
 from harness.maps.memory_map import MemoryMap
+from harness.maps.region import FOUR_GIB
 
 LOADER = b"harness\0"
 
@@ -130,5 +132,7 @@ class _Composer:
             text = module.string.encode() + b"\0"
             string = self._put(f"module {index}'s string", text, alignment=1)
         end = address + len(module.data)
+        if end >= FOUR_GIB:
+            raise SpecError(f"module {index} would end at 0x{end:x}, which 32 bits cannot tell")
         fields = {"mod_start": address, "mod_end": end, "string": string}
         return bytes(MODULE.build(fields))

@@ -14,6 +14,7 @@ from pathlib import Path
 from harness.image.cache import cache_directory
 from harness.machine.errors import ToolMissing
 from harness.machine.process import QEMU, require
+from harness.machine.scratch import kept_in
 
 COMPILERS = ("cc", "gcc", "clang")
 COMPILE_SECONDS = 60
@@ -23,14 +24,15 @@ HELP_SECONDS = 10
 def compiled(package: str | None, file: str) -> Path:
     """Return the plugin of a C file in a package of ours, compiled now or kept from before.
 
-    Raise :class:`ToolMissing` without a compiler that can do it.
+    Raise :class:`ToolMissing` without a compiler that can do it, and :class:`MachineError` where
+    nothing can be kept.
     """
     source = resources.files(package or "").joinpath(file).read_bytes()
     digest = hashlib.sha256(source).hexdigest()[:16]
     path = cache_directory() / "plugins" / f"{Path(file).stem}-{os.uname().machine}-{digest}.so"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _compile(file, source, path)
+        with kept_in(path.parent):
+            _compile(file, source, path)
     return path
 
 

@@ -11,6 +11,7 @@ from enum import Enum
 from functools import lru_cache
 
 from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
 
 from harness.maps import library
 from harness.maps.memory_map import LEAST_MEMORY, MEBIBYTE, MemoryMap
@@ -50,17 +51,25 @@ _FATES = st.sampled_from(
 """An entry of a map that fails is left out first of all: that is how such a map gets small."""
 
 
-@st.composite
 def memory_maps(
-    draw: st.DrawFn, memory: int = 64 * MEBIBYTE, borders: Iterable[int] = (), most: int = 8
-) -> MemoryMap:
+    memory: int = 64 * MEBIBYTE, borders: Iterable[int] = (), most: int = 8
+) -> st.SearchStrategy[MemoryMap]:
     """Return maps for a machine with ``memory`` bytes of RAM: made up, real ones, and both.
 
     ``borders`` are physical addresses of interest besides :data:`PC_BORDERS`, such as where the
     kernel's zones end. On top of RAM from 1 MiB on, a real map, or seldom nothing come up to
     ``most`` single regions, combs of many islands and real maps, unsorted and overlapping. Some go
     on as another map from some address on. What is of real maps has some of its entries changed.
+    Raise :class:`hypothesis.errors.InvalidArgument` for less memory than a map can be about.
     """
+    if not isinstance(memory, int) or memory < LEAST_MEMORY:
+        raise InvalidArgument(f"memory={memory!r}: give bytes, at least {LEAST_MEMORY}")
+    return _memory_maps(memory, tuple(borders), most)
+
+
+@_once
+@st.composite
+def _memory_maps(draw: st.DrawFn, memory: int, borders: tuple[int, ...], most: int) -> MemoryMap:
     places = _addresses((*PC_BORDERS, memory, memory - PAGE_SIZE, *borders), memory)
     entries = _entries(memory, places, most)
     found = draw(entries)

@@ -112,7 +112,7 @@ def test_a_duration_that_is_none_is_refused(harness: Run) -> None:
 def test_memory_for_no_machine_is_refused(harness: Run, memory: str) -> None:
     answer = harness("fuzz", "--cases", "2", "--memory", memory)
     assert answer.returncode == 2
-    assert "give the kernel more" in answer.stderr
+    assert "take another size" in answer.stderr
 
 
 def test_the_reader_of_its_progress_may_go(tmp_path: Path) -> None:

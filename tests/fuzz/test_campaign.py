@@ -56,6 +56,7 @@ def ran(kernel: KernelImage, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("campaign")
     progress = campaign(kernel, folder, CASES)
     assert progress.counts.cases == progress.done == CASES
+    assert progress.kept == len(list(folder.glob("corpus/*.json")))
     assert progress.findings == []
     assert progress.features > 50
     return folder
@@ -78,6 +79,7 @@ def test_a_campaign_goes_on_where_it_was(kernel: KernelImage, ran: Path, tmp_pat
     second = campaign(kernel, folder, 20)
     assert second.counts.cases == CASES + 20
     with open_store(folder) as store:
+        assert second.kept == len(list(store.corpus()))
         assert list(store.corpus())[: len(before)] == before
         counts = store.counts()
         assert counts is not None

@@ -192,7 +192,7 @@ def test_without_workers_it_waits_and_without_a_scheduler_it_ends(
     ("scheduler", "sentence"),
     [
         ("tcp://127.0.0.1:1", "no scheduler has answered at tcp://127.0.0.1:1 in"),
-        ("nonsense", "'nonsense' is neither a scheduler's address nor the file that it writes"),
+        ("nonsense", "'nonsense' is neither a scheduler's address, such as tcp://127"),
         ("tls://127.0.0.1:1", "cannot connect to tls://127.0.0.1:1: TLS expects"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from harness.fuzz.attempt import attempt
 from harness.fuzz.case import Case
 from harness.fuzz.culprit import why_not_blamed
 from harness.fuzz.finding import CASE, CORE, PICTURE, TEXT, Finding, note_finding, write_finding
-from harness.fuzz.finding_text import PROPERTIES
+from harness.fuzz.finding_text import PROPERTIES, finding_text
 from harness.fuzz.second_opinion import on_path
 from harness.fuzz.shrink import Shrunk
 from harness.image.kernel_image import KernelImage
@@ -126,6 +126,20 @@ def test_a_panic_is_told_by_its_backtrace(writer: Writer, source_copy: SourceCop
     )
     assert re.search(frames, text), text
     assert "nobody is blamed: nothing that is wrong stands in one known word" in text
+
+
+def test_what_does_not_show_again_is_not_told_by_what_else_is_wrong(
+    writer: Writer, source_copy: SourceCopy
+) -> None:
+    wrong = rounds_the_start_down(source_copy)
+    first = attempt(Case(MEMORY, ODD), wrong, writer.pool)
+    other = Violation("frames.leaked", "something else", ("V3",))
+    again = replace(first, violations=(other,), group="frames.leaked: nobody")
+    finding = Finding(str(first.group), first, Shrunk(first.case, 20), again, 1.5)
+    text = " ".join(finding_text(finding, writer.folder, wrong, {}, ()).split())
+    assert "did not show it again, after 20 others had been tried: it may depend" in text
+    assert first.violations[0].kind in text
+    assert "something else" not in text
 
 
 def test_a_tape_is_said_to_be_a_module(writer: Writer, source_copy: SourceCopy) -> None:

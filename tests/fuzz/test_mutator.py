@@ -17,6 +17,7 @@ from harness.fuzz.possible import why_impossible
 from harness.fuzz.surroundings import Surroundings
 from harness.image.kernel_image import KernelImage
 from harness.machine.shape import BootInformationShape
+from harness.machine.spec import Module
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import PAGE_SIZE, Region
 from harness.workload.operation import Kind
@@ -24,12 +25,12 @@ from harness.workload.operation import Kind
 MEMORY = 64 << 20
 
 
-def walk(kernel: KernelImage, seed: int, steps: int) -> list[Case]:
+def walk(kernel: KernelImage, seed: int, steps: int, memory: int = MEMORY) -> list[Case]:
     """Return cases of which each is a mutant of one before."""
-    random, found = Random(seed), seeds(kernel, MEMORY)
+    random, found = Random(seed), seeds(kernel, memory)
     around = Surroundings(
-        borders(kernel, MEMORY),
-        (8 << 20, MEMORY),
+        borders(kernel, memory),
+        (8 << 20, memory),
         command_lines(kernel),
         ("qemu32", "486"),
         found,
@@ -43,6 +44,22 @@ def walk(kernel: KernelImage, seed: int, steps: int) -> list[Case]:
 def test_the_same_seed_gives_the_same_cases(kernel: KernelImage) -> None:
     assert walk(kernel, 3, 50) == walk(kernel, 3, 50)
     assert walk(kernel, 3, 50) != walk(kernel, 4, 50)
+
+
+@pytest.mark.parametrize("memory", [4 << 30, 5 << 30, 8 << 30])
+def test_what_a_loader_leaves_lies_where_32_bits_reach(kernel: KernelImage, memory: int) -> None:
+    for case in walk(kernel, 5, 600, memory):
+        why_impossible(case.spec(kernel))
+
+
+@pytest.mark.parametrize(("length", "why"), [(4095, "is not RAM"), (4096, "32 bits cannot tell")])
+def test_no_module_ends_where_32_bits_do_not_reach(
+    kernel: KernelImage, length: int, why: str
+) -> None:
+    shape = BootInformationShape(module_addresses=(0xFFFFF000,))
+    modules = (Module(bytes(length), ""),)
+    spec = Case(MEMORY, MemoryMap.pc(MEMORY), modules=modules, shape=shape).spec(kernel)
+    assert why in (why_impossible(spec) or "")
 
 
 @pytest.mark.slow

@@ -88,6 +88,7 @@ def test_a_full_disk_ends_a_campaign_with_its_data_intact(
     fuzz = f"{HARNESS} fuzz --jobs 1 --memory 16M --folder disk/campaign"
     said = small_disk(f"""
         {fuzz} --cases 1000 2>&1 >/dev/null | grep '^harness: '; echo code ${{PIPESTATUS[0]}}
+        {fuzz} --resume 2>&1 >/dev/null; echo still full $?
         find disk -name '.*' -type f
         mount -o remount,size=64m disk
         kept=$(ls disk/campaign/corpus | wc -l)
@@ -98,7 +99,9 @@ def test_a_full_disk_ends_a_campaign_with_its_data_intact(
     assert sentence.startswith("harness: cannot write to disk/campaign/")
     assert "No space left on device; make room there, and go on with --resume" in sentence
     assert first == "code 3"
+    assert "still full 3" in said
     assert ".json." not in said
+    assert ".spare" not in said
     assert "\ncode 0\nkept " in said
     assert '"findings": 0' in said
 

@@ -24,8 +24,10 @@ from harness.image.elf import load_kernel
 from harness.image.errors import DescriptionError
 from harness.image.kernel_image import KernelImage
 from harness.machine import plugin
-from harness.machine.errors import ToolMissing
+from harness.machine.boot_iso import build_iso
+from harness.machine.errors import MachineError, ToolMissing
 from harness.machine.pool import Pool
+from harness.machine.spec import BootPath, MachineSpec
 from harness.maps.memory_map import MemoryMap
 from harness.maps.region import Region
 from harness.workload.operation import Kind, operation
@@ -106,6 +108,20 @@ def test_a_qemu_that_does_not_take_the_plugin_is_no_end(
     subject = choose(bare, bare)
     assert subject.source is Source.NONE
     assert "broken.so" in str(subject.why_none)
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(
+    kernel: KernelImage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bare = replace(kernel, description=replace(kernel.description, coverage=None))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HARNESS_CACHE_DIR", str(tmp_path / "file"))
+    subject = choose(bare, bare)
+    assert subject.source is Source.NONE
+    assert f"cannot write to {tmp_path}/file/plugins: Not a directory; set" in str(subject.why_none)
+    spec = MachineSpec(kernel, MEMORY, boot=BootPath.ISO)
+    with pytest.raises(MachineError, match="file/iso: Not a directory; set HARNESS_CACHE_DIR"):
+        build_iso(spec)
 
 
 def test_nobody_tells_when_nobody_is_to(telling_kernel: KernelImage, pool: Pool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import find, given, settings
+from hypothesis.errors import InvalidArgument
 
 from harness.check.verify import verify
 from harness.image.kernel_image import KernelImage
@@ -34,6 +35,19 @@ MEMORY = 16 * MIB
 def test_what_is_looked_for_is_found_and_small(wanted: Callable[[MemoryMap], bool]) -> None:
     settled = settings(derandomize=True, database=None)
     assert len(find(memory_maps(MEMORY), wanted, settings=settled).entries) <= 3
+
+
+def test_borders_may_come_one_by_one_and_only_once() -> None:
+    wanted, borders = (5 * MIB + 7, 9 * MIB + 3), (border for border in (5 * MIB + 7, 9 * MIB + 3))
+    strategy = memory_maps(MEMORY, borders)
+    for border in wanted:
+        find(strategy, lambda found, at=border: any(at in (e.base, e.end) for e in found.entries))
+
+
+@pytest.mark.parametrize("memory", [0, 4096, "16M"])
+def test_memory_that_no_map_is_about_is_refused(memory: int) -> None:
+    with pytest.raises(InvalidArgument, match="give bytes, at least"):
+        memory_maps(memory)
 
 
 def test_whole_real_maps_are_among_them() -> None:
