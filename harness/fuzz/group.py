@@ -22,7 +22,7 @@ from harness.maps.memory_map import MemoryMap
 
 CALLERS = 2
 """Functions from a backtrace's top that tell one bug from another."""
-LONGEST = 80
+LONGEST = 120
 """Characters of a violation's words."""
 
 _GIVEN_OUT = ("frames.free-reserved", "frames.owned-reserved")
@@ -50,6 +50,7 @@ _PLURALS = {
     "are": "is",
     "have": "has",
     "them": "it",
+    "their": "its",
     "hold": "holds",
     "belong": "belongs",
 }
@@ -175,4 +176,4 @@ def _words(text: str, inspection: Inspection | None = None) -> str:
     words = _NUMBERS.sub(_LEFT_OUT, _ASIDES.sub("", text)).split()
     told = [_LEFT_OUT if word in zones else _PLURALS.get(word, word) for word in words]
     once = re.sub(f"{_LEFT_OUT}( {_LEFT_OUT})+", _LEFT_OUT, " ".join(told))
-    return shorten(once, LONGEST, placeholder="").rstrip(" ,:;")
+    return shorten(once.removeprefix(f"{_LEFT_OUT} "), LONGEST, placeholder="").rstrip(" ,:;")

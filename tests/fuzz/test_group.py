@@ -92,6 +92,18 @@ def test_words_have_no_numbers_in_them() -> None:
     )
 
 
+def test_one_page_and_several_have_the_same_words() -> None:
+    words = "mapped in the direct map, but"
+    one = f"page at virtual 0xc0000000 is {words} its frame is neither usable RAM nor the image"
+    two = f"2 pages at virtual 0x0-0x1fff are {words} their frames are neither usable RAM nor the"
+    found = {
+        group_of([Violation("paging.extra", text)], (), None, PC) for text in (one, f"{two} image")
+    }
+    assert found == {
+        f"paging.extra: page at virtual … is {words} its frame is neither usable RAM nor the image"
+    }
+
+
 @pytest.mark.parametrize(
     ("entries", "frames", "words"),
     [
