@@ -44,11 +44,12 @@ def test_its_summary_as_json_is_nothing_else(harness: Run, coverage: str) -> Non
     assert answer.stderr == ""
 
 
-def test_a_campaign_is_not_begun_over_another(harness: Run) -> None:
+def test_a_campaign_is_not_begun_over_another(harness: Run, tmp_path: Path) -> None:
     campaign = ("fuzz", "--cases", "2", "--jobs", "1", "--memory", "16M")
     answer = harness(*campaign, "--resume")
     assert answer.returncode == 2
     assert "holds no campaign to go on with" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
     assert harness(*campaign).returncode == 0
     answer = harness(*campaign)
     assert answer.returncode == 2
