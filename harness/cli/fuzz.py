@@ -115,15 +115,10 @@ def fuzz(
       harness fuzz --scheduler tcp://127.0.0.1:8786     on the workers of a dask cluster
     """
     size = parse_size(memory)
-    none = StoreError(f"{folder} holds no campaign to go on with: leave --resume out")
-    if resume and not folder.exists():
-        raise none
-    with open_store(folder) as store:
+    with open_store(folder, begun=resume) as store:
         before = store.counts()
         if before is not None and not resume:
             raise StoreError(f"{folder} holds a campaign: --resume goes on, --folder takes another")
-        if before is None and resume:
-            raise none
         begun_with = before.coverage if before else None
         subject = choose_subject(
             load_or_build(kernel, variables),

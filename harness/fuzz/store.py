@@ -205,9 +205,14 @@ class Store:
 
 
 @contextmanager
-def open_store(folder: Path) -> Iterator[Store]:
-    """Make or open a campaign's folder; for one process at a time. Raise :class:`StoreError`."""
+def open_store(folder: Path, begun: bool = False) -> Iterator[Store]:
+    """Make or open a campaign's folder; for one process at a time. Raise :class:`StoreError`.
+
+    With ``begun`` it must hold a campaign, and nothing is made where it does not.
+    """
     with _made_in(folder):
+        if begun and not (folder / _STATE).exists():
+            raise StoreError(f"{folder} holds no campaign to go on with: leave --resume out")
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from harness.image.cache import cache_directory, keep_last_used, last_use, note_use
 from harness.machine.boot_direct import borders, given_map
+from harness.machine.cache_folder import kept_in
 from harness.machine.compose import command_line
 from harness.machine.errors import MachineError, ToolMissing
 from harness.machine.grub import quoted_line
 from harness.machine.guest_memory import GuestMemory
 from harness.machine.process import require
 from harness.machine.qemu import DISPLAY, Extra
-from harness.machine.scratch import kept_in, scratch_folder
+from harness.machine.scratch import scratch_folder
 from harness.machine.signals import stops_wait
 from harness.machine.spec import MachineSpec
 from harness.machine.vm import Vm

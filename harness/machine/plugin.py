@@ -12,9 +12,9 @@ from importlib import resources
 from pathlib import Path
 
 from harness.image.cache import cache_directory
+from harness.machine.cache_folder import kept_in
 from harness.machine.errors import ToolMissing
 from harness.machine.process import QEMU, require
-from harness.machine.scratch import kept_in
 
 COMPILERS = ("cc", "gcc", "clang")
 COMPILE_SECONDS = 60

@@ -1,4 +1,4 @@
-"""Folders for a while, which Ctrl-C does not leave behind; and folders of the cache.
+"""Folders for a while, which Ctrl-C does not leave behind.
 
 A ``tempfile.TemporaryDirectory`` that is interrupted while it removes itself never tries again, and
 one that is interrupted right after it was made is not known to anybody.
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from harness.machine.errors import MachineError
 from harness.machine.signals import stops_wait
 
 
@@ -35,19 +34,3 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
         with stops_wait():
             shutil.rmtree(folder, ignore_errors=True)
         at_exit.cancel()
-
-
-@contextlib.contextmanager
-def kept_in(folder: Path) -> Iterator[None]:
-    """Make a folder of the cache for something that is needed as a file.
-
-    Raise :class:`MachineError` when the folder cannot be made, or cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        yield
-    except OSError as error:
-        raise MachineError(
-            f"cannot write to {folder}: {error.strerror}; set HARNESS_CACHE_DIR to a folder where "
-            "files can be kept"
-        ) from None
